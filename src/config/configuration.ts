@@ -1,0 +1,46 @@
+/**
+ * The validated configuration as every process sees it: plain data, with defaults filled in,
+ * sent to workers as JSON so that they load neither the YAML parser nor the schema. The limits'
+ * types come from the schema, as types alone.
+ */
+import type { gatewayLimitShape, hubLimitShape } from "./limits.ts";
+import type { ParsedHub } from "./schema.ts";
+
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+export type ServiceConfiguration = { kind: "echo" } | { kind: "http"; url: string };
+
+export interface HubConfiguration {
+  paths: string[];
+  service: ServiceConfiguration;
+  auth: { connect: boolean };
+  /** Undefined: the same host name as the request's own. */
+  origins: string[] | undefined;
+  signingKeys: string[];
+  consent: boolean;
+  slowConsumer: ParsedHub["slowConsumer"];
+  /** The gateway's, with what the hub sets for itself. */
+  limits: HubLimits;
+}
+
+/** What each means, its range and default: limits.ts. */
+export type HubLimits = { [Key in keyof typeof hubLimitShape]: number };
+
+export type GatewayLimits = HubLimits & { [Key in keyof typeof gatewayLimitShape]: number } & {
+  /** For one worker. Default: a quarter of the memory it may use. */
+  bufferBudgetBytes: number;
+};
+
+export interface Configuration {
+  /** What services see as our origin. */
+  name: string;
+  listen: ListenAddress[];
+  hubs: Record<string, HubConfiguration>;
+  admin: ListenAddress & { keys: string[] };
+  /** `auto` has become the number of cores. */
+  workers: number;
+  limits: GatewayLimits;
+}

@@ -1,0 +1,296 @@
+/**
+ * How a client comes in: its request head, the hub that its path belongs to, its origin, and the
+ * service's word where the hub asks for it. Whoever is refused is told why, once, and let go.
+ */
+import type { GatewayLimits } from "../config/configuration.ts";
+import type { Budget } from "../core/budget.ts";
+import { formatConnectionId } from "../core/connection-id.ts";
+import { type Reactor, TICK_MS } from "../reactor/reactor.ts";
+import type { ConnectAnswer, ConnectRequest } from "../upstreams/upstream.ts";
+import {
+  checkUpgrade,
+  encodeRefusal,
+  encodeResponse,
+  type Refusal,
+  writeAccepted,
+} from "../websocket/handshake.ts";
+import { COMPLETE, INCOMPLETE, RequestHead } from "../websocket/request-head.ts";
+import type { Clocks } from "./clocks.ts";
+import { ASKING, type ConnectionTable, HEAD, PAUSED_ASKING } from "./connection-table.ts";
+import type { Departure } from "./departure.ts";
+import type { Hub } from "./hub.ts";
+import { isOriginAllowed } from "./origin.ts";
+import type { PathMatch, PathRouter } from "./paths.ts";
+import type { Reception } from "./reception.ts";
+import {
+  CONNECT_TIMED_OUT,
+  HANDSHAKE_TIMED_OUT,
+  HEALTHY,
+  NOT_READY,
+  ORIGIN_NOT_ALLOWED,
+  OUT_OF_BUFFERS,
+  PATH_UNKNOWN,
+  TOO_MANY_CONNECTIONS,
+  TOO_MANY_HANDSHAKES,
+} from "./refusal.ts";
+
+/** The answer to a handshake with the longest subprotocol that a request head may hold. */
+const ACCEPTED_BYTES = 256;
+
+type AcceptedAnswer = Extract<ConnectAnswer, { accepted: true }>;
+
+const ANONYMOUS: AcceptedAnswer = {
+  accepted: true,
+  userId: undefined,
+  groups: [],
+  subprotocol: undefined,
+  connectionState: undefined,
+};
+
+interface Parts {
+  reactor: Reactor;
+  connections: ConnectionTable;
+  hubs: Hub[];
+  router: PathRouter;
+  departure: Departure;
+  clocks: Clocks;
+  reception: Reception;
+  budget: Budget;
+  limits: GatewayLimits;
+  nonce: string;
+  connectionsMax: number;
+  isReady: () => boolean;
+}
+
+export class Admission {
+  /** Handshakes that ended without a connection, by status; 0: the client went away. */
+  readonly refused: Record<number, number> = {};
+  openedTotal = 0;
+  readonly #parts: Parts;
+  readonly #head: RequestHead;
+  /** Beginnings of request heads that are not complete. */
+  readonly #heads = new Map<number, Uint8Array>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#head = new RequestHead(parts.limits);
+  }
+
+  accepted(slot: number): void {
+    const { connections, reactor, clocks, limits, budget, connectionsMax } = this.#parts;
+    connections.begin(slot, reactor.tick);
+    clocks.startHandshake(slot);
+    if (connections.openCount + connections.pendingCount > connectionsMax) {
+      this.#refuse(slot, TOO_MANY_CONNECTIONS);
+      return;
+    }
+    if (connections.pendingCount > limits.handshakesPendingMax) {
+      this.#refuse(slot, TOO_MANY_HANDSHAKES);
+      return;
+    }
+    if (budget.isExhausted) this.#refuse(slot, OUT_OF_BUFFERS);
+  }
+
+  /** Bytes of the arena from a slot in HEAD. */
+  received(slot: number, offset: number, end: number): void {
+    const { arena } = this.#parts.reactor;
+    const before = this.#takeHead(slot);
+    if (before === undefined) {
+      const state = this.#head.read(arena, offset, end, 0);
+      if (state === INCOMPLETE) {
+        this.#keepHead(slot, arena.slice(offset, end));
+        return;
+      }
+      this.#judge(slot, state === COMPLETE, offset + this.#head.length, end);
+      return;
+    }
+    const bytes = Buffer.concat([before, arena.subarray(offset, end)]);
+    const state = this.#head.read(bytes, 0, bytes.length, before.length);
+    if (state === INCOMPLETE) {
+      this.#keepHead(slot, bytes);
+      return;
+    }
+    // What follows the head stands at the end of what came now.
+    this.#judge(slot, state === COMPLETE, end - (bytes.length - this.#head.length), end);
+  }
+
+  /** The peer left, or its socket broke, before it was a connection. */
+  gone(slot: number): void {
+    this.#count(0);
+    this.#forget(slot);
+    this.#parts.departure.release(slot, false);
+  }
+
+  expired(slot: number): void {
+    const asking = this.#parts.connections.phases[slot] === ASKING;
+    this.#refuse(slot, asking ? CONNECT_TIMED_OUT : HANDSHAKE_TIMED_OUT);
+  }
+
+  /** The gateway stops before this one was a connection. */
+  stopped(slot: number): void {
+    this.#refuse(slot, NOT_READY);
+  }
+
+  #takeHead(slot: number): Uint8Array | undefined {
+    const bytes = this.#heads.get(slot);
+    if (bytes !== undefined) this.#forget(slot);
+    return bytes;
+  }
+
+  #keepHead(slot: number, bytes: Uint8Array): void {
+    this.#heads.set(slot, bytes);
+    this.#parts.budget.charge("unfinished", bytes.length);
+  }
+
+  #forget(slot: number): void {
+    const bytes = this.#heads.get(slot);
+    if (bytes === undefined) return;
+    this.#heads.delete(slot);
+    this.#parts.budget.release("unfinished", bytes.length);
+  }
+
+  /** The head is whole, or refused; `rest` is where the bytes behind it begin. */
+  #judge(slot: number, isComplete: boolean, rest: number, end: number): void {
+    const head = this.#head;
+    if (!isComplete) {
+      this.#refuse(slot, head.refusal);
+      return;
+    }
+    const match = this.#parts.router.match(head.path);
+    if (match === undefined && (head.path === "/healthz" || head.path === "/readyz")) {
+      const isHealthy = head.path === "/healthz" || this.#parts.isReady();
+      this.#parts.departure.refuse(slot, encodeRefusal(isHealthy ? HEALTHY : NOT_READY));
+      return;
+    }
+    const upgrade = checkUpgrade(head);
+    if ("status" in upgrade) {
+      this.#refuse(slot, upgrade);
+      return;
+    }
+    if (match === undefined) {
+      this.#refuse(slot, PATH_UNKNOWN);
+      return;
+    }
+    const hub = this.#parts.hubs[match.hub] as Hub;
+    const host = head.header("host") as string;
+    if (!isOriginAllowed(head.header("origin"), host, hub.configuration.origins)) {
+      this.#refuse(slot, ORIGIN_NOT_ALLOWED);
+      return;
+    }
+    this.#parts.connections.hubs[slot] = hub.index;
+    if (hub.configuration.auth.connect) {
+      const request = this.#request(slot, match, upgrade.subprotocols);
+      this.#ask(slot, hub, request, upgrade.key, rest, end);
+      return;
+    }
+    this.#open(slot, hub, upgrade.key, ANONYMOUS);
+    if (rest < end) this.#parts.reception.received(slot, rest, end);
+  }
+
+  #request(slot: number, match: PathMatch, subprotocols: string[]): ConnectRequest {
+    const { reactor, nonce } = this.#parts;
+    return {
+      connectionId: formatConnectionId(nonce, reactor.placeOf(slot)),
+      path: this.#head.path,
+      params: match.params,
+      query: parseQuery(this.#head.query),
+      headers: this.#head.headers(),
+      subprotocols,
+      address: reactor.peerAddress(slot),
+    };
+  }
+
+  /** The service's word is awaited; nothing is read meanwhile. */
+  #ask(
+    slot: number,
+    hub: Hub,
+    request: ConnectRequest,
+    key: string,
+    rest: number,
+    end: number,
+  ): void {
+    const { reactor, connections, limits } = this.#parts;
+    connections.phases[slot] = ASKING;
+    connections.pauses[slot] = PAUSED_ASKING;
+    reactor.pause(slot);
+    if (rest < end) reactor.park(slot, rest, end);
+    const place = reactor.placeOf(slot);
+    const leftMs = ((reactor.slots.deadlines[slot] as number) - reactor.tick - 1) * TICK_MS;
+    const timeoutMs = Math.max(TICK_MS, Math.min(limits.connectTimeoutMs, leftMs));
+    void hub.upstream.connect(request, timeoutMs).then((answer) => {
+      if (reactor.isCurrent(place) && connections.phases[slot] === ASKING) {
+        return this.#answered(slot, hub, request, key, answer);
+      }
+      // The client is gone; a service that let it in is told so.
+      if (answer.accepted) hub.upstream.abandoned(factsOf(request, answer), "client-gone", 1006);
+    });
+  }
+
+  #answered(
+    slot: number,
+    hub: Hub,
+    request: ConnectRequest,
+    key: string,
+    answer: ConnectAnswer,
+  ): void {
+    if (!answer.accepted) {
+      this.#count(answer.status);
+      const { status, contentType, body } = answer;
+      this.#parts.departure.refuse(slot, encodeResponse(status, contentType, body));
+      return;
+    }
+    if (!this.#parts.isReady()) {
+      hub.upstream.abandoned(factsOf(request, answer), "gateway-stopping", 1012);
+      this.#refuse(slot, NOT_READY);
+      return;
+    }
+    this.#open(slot, hub, key, answer);
+    this.#parts.reception.unpause(slot, PAUSED_ASKING);
+  }
+
+  #open(slot: number, hub: Hub, key: string, answer: AcceptedAnswer): void {
+    const { reactor, connections, clocks, limits } = this.#parts;
+    const subprotocol = answer.subprotocol;
+    const offset = reactor.outbox.reserve(ACCEPTED_BYTES + (subprotocol?.length ?? 0));
+    const length = writeAccepted(reactor.arena, offset, key, subprotocol);
+    reactor.outbox.send(slot, offset, length);
+    connections.open(slot, reactor.tick, limits.controlFramesBurst);
+    connections.setSubprotocol(slot, subprotocol);
+    connections.setConnectionState(slot, answer.connectionState);
+    hub.members.enter(slot, answer.userId);
+    for (const group of answer.groups) {
+      hub.members.join(slot, group, limits.groupsPerConnectionMax);
+    }
+    this.openedTotal += 1;
+    clocks.rearm(slot);
+    hub.upstream.connected(reactor.placeOf(slot));
+  }
+
+  #refuse(slot: number, refusal: Refusal): void {
+    this.#count(refusal.status);
+    this.#forget(slot);
+    const phase = this.#parts.connections.phases[slot];
+    if (phase === HEAD || phase === ASKING) {
+      this.#parts.departure.refuse(slot, encodeRefusal(refusal));
+    }
+  }
+
+  #count(status: number): void {
+    this.refused[status] = (this.refused[status] ?? 0) + 1;
+  }
+}
+
+function factsOf(request: ConnectRequest, answer: AcceptedAnswer) {
+  const { userId, subprotocol, connectionState } = answer;
+  return { connectionId: request.connectionId, userId, subprotocol, connectionState };
+}
+
+function parseQuery(query: string): Record<string, string[]> {
+  const values: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(query)) {
+    const known = values[name];
+    if (known === undefined) values[name] = [value];
+    else known.push(value);
+  }
+  return values;
+}

@@ -1,0 +1,331 @@
+/**
+ * One worker's gateway put together: the reactor below, the carriers beside, and what happens to
+ * a slot in each phase of its life. It decides nothing itself but what belongs to all of them:
+ * how many may come in, and the end.
+ */
+import type { Answer, Command } from "../bus/command.ts";
+import type { Configuration, HubConfiguration } from "../config/configuration.ts";
+import { Budget } from "../core/budget.ts";
+import { HeadgateError } from "../core/error.ts";
+import type { Log } from "../core/log.ts";
+import type { Binding } from "../reactor/binding.ts";
+import { Reactor, type SlotEvents } from "../reactor/reactor.ts";
+import type { Upstream, UpstreamSink } from "../upstreams/upstream.ts";
+import { Admission } from "./admission.ts";
+import { Clocks } from "./clocks.ts";
+import { Commands } from "./commands.ts";
+import {
+  ASKING,
+  CLOSING,
+  ConnectionTable,
+  HEAD,
+  LINGERING,
+  OPEN,
+  PAUSED_BACKLOG,
+} from "./connection-table.ts";
+import { Delivery } from "./delivery.ts";
+import { Departure } from "./departure.ts";
+import { Fanout } from "./fanout.ts";
+import { Hub } from "./hub.ts";
+import { PathRouter } from "./paths.ts";
+import { PushMemory } from "./push-memory.ts";
+import { Reception } from "./reception.ts";
+import { HubSink } from "./sink.ts";
+
+/** Descriptors left for files, the bus and whatever else a process opens. */
+const DESCRIPTORS_KEPT = 512;
+/** Slots beyond `connectionsMax`, to tell those who come too late. */
+const REFUSING_SLOTS = 64;
+/** Whatever `closeTimeoutMs` says, a stop does not take longer. */
+const STOP_MS_MAX = 8000;
+const ETIMEDOUT = 110;
+
+export type OpenUpstream = (hubName: string, hub: HubConfiguration, sink: UpstreamSink) => Upstream;
+
+export interface GatewayOptions {
+  configuration: Configuration;
+  /** What this worker's connection ids begin with. */
+  nonce: string;
+  log: Log;
+  binding: Binding;
+  openUpstream: OpenUpstream;
+  /** This worker takes no more connections, or takes them again. */
+  reportFull: (full: boolean) => void;
+  /** Called a few times a second. */
+  reportCounts: (counts: GatewayCounts) => void;
+}
+
+export interface GatewayCounts {
+  connections: number;
+  handshakesPending: number;
+  openedTotal: number;
+  closedTotal: Record<string, number>;
+  messagesReceivedTotal: number;
+  messagesSentTotal: number;
+}
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #connectionsMax: number;
+  readonly #hubs: Hub[] = [];
+  readonly #budget: Budget;
+  readonly #reactor: Reactor;
+  readonly #connections: ConnectionTable;
+  readonly #departure: Departure;
+  readonly #delivery: Delivery;
+  readonly #clocks: Clocks;
+  readonly #reception: Reception;
+  readonly #admission: Admission;
+  readonly #commands: Commands;
+  #isStopping = false;
+  #isFull = false;
+  #socketsGone: (() => void) | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { configuration, binding, nonce } = options;
+    const { limits } = configuration;
+    this.#connectionsMax = this.#readConnectionsMax(binding.raiseDescriptorLimit());
+    this.#budget = new Budget(limits.bufferBudgetBytes);
+    const slotsMax = this.#connectionsMax + configuration.listen.length + REFUSING_SLOTS;
+    const reactor = new Reactor(binding, slotsMax, this.#budget, this.#events());
+    const connections = new ConnectionTable(slotsMax);
+    this.#reactor = reactor;
+    this.#connections = connections;
+    const hubs = this.#hubs;
+    const budget = this.#budget;
+    this.#departure = new Departure(reactor, connections, hubs, budget, limits);
+    const departure = this.#departure;
+    this.#delivery = new Delivery(reactor, departure, limits);
+    const delivery = this.#delivery;
+    const parts = { reactor, connections, hubs, delivery, departure, budget, limits, nonce };
+    this.#clocks = new Clocks(parts, (slot) => this.#admission.expired(slot));
+    const clocks = this.#clocks;
+    this.#reception = new Reception({ ...parts, clocks });
+    const router = this.#openHubs();
+    this.#admission = new Admission({
+      ...parts,
+      clocks,
+      router,
+      reception: this.#reception,
+      connectionsMax: this.#connectionsMax,
+      isReady: () => !this.#isStopping,
+    });
+    this.#commands = new Commands({
+      ...parts,
+      fanout: new Fanout(reactor, connections, delivery, departure),
+      pushMemory: new PushMemory(limits.pushReceiversRememberedMax),
+      groupsPerConnectionMax: limits.groupsPerConnectionMax,
+    });
+    budget.unacknowledgedBytes = () => {
+      let bytes = 0;
+      for (const hub of hubs) bytes += hub.upstream.heldBytes;
+      return bytes;
+    };
+  }
+
+  /** Takes clients from a listening socket, from `start` on. */
+  adopt(descriptor: number): void {
+    this.#reactor.adopt(descriptor);
+  }
+
+  start(): void {
+    this.#reactor.start();
+  }
+
+  execute(command: Command): Promise<Answer> {
+    return this.#commands.execute(command);
+  }
+
+  counts(): GatewayCounts {
+    return {
+      connections: this.#connections.openCount,
+      handshakesPending: this.#connections.pendingCount,
+      openedTotal: this.#admission.openedTotal,
+      closedTotal: { ...this.#departure.closed },
+      messagesReceivedTotal: this.#reception.messagesReceived,
+      messagesSentTotal: this.#delivery.messagesSent,
+    };
+  }
+
+  /** Closes every client with 1012; resolves when they are gone, or have had their time. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#reactor.stopAccepting();
+    for (let slot = 0; slot < this.#reactor.slots.used; slot += 1) {
+      const phase = this.#connections.phases[slot];
+      if (phase === OPEN) this.#departure.disconnect(slot, "gateway-stopping");
+      else if (phase === HEAD || phase === ASKING) this.#admission.stopped(slot);
+    }
+    const { closeTimeoutMs } = this.#options.configuration.limits;
+    const timeoutMs = Math.min(closeTimeoutMs, STOP_MS_MAX);
+    await Promise.all([
+      this.#untilSocketsAreGone(timeoutMs),
+      ...this.#hubs.map((hub) => hub.upstream.close(timeoutMs)),
+    ]);
+    this.#reactor.stop();
+  }
+
+  #events(): SlotEvents {
+    return {
+      accepted: (slot) => {
+        this.#admission.accepted(slot);
+        this.#checkFull();
+      },
+      received: (slot, offset, end) => this.#received(slot, offset, end),
+      ended: (slot) => this.#ended(slot),
+      broke: (slot, errno) => this.#broke(slot, errno),
+      hungUp: (slot) => this.#hungUp(slot),
+      queued: (slot) => {
+        if (this.#connections.phases[slot] === OPEN) this.#clocks.rearm(slot);
+      },
+      drained: (slot) => this.#reception.unpause(slot, PAUSED_BACKLOG),
+      expired: (slot) => this.#clocks.expired(slot),
+      tookUp: (slot) => this.#reception.tookUp(slot),
+      acceptChanged: (errno) => this.#acceptChanged(errno),
+      swept: () => this.#swept(),
+    };
+  }
+
+  #received(slot: number, offset: number, end: number): void {
+    switch (this.#connections.phases[slot]) {
+      case OPEN:
+      case CLOSING:
+        this.#reception.received(slot, offset, end);
+        return;
+      case HEAD:
+        this.#admission.received(slot, offset, end);
+        return;
+      default:
+        // LINGERING: the peer has not read our last words yet.
+        return;
+    }
+  }
+
+  #ended(slot: number): void {
+    const phase = this.#connections.phases[slot];
+    if (phase === HEAD || phase === ASKING) {
+      this.#admission.gone(slot);
+      return;
+    }
+    if (phase === OPEN) {
+      this.#departure.lost(slot, "client-hung-up");
+      return;
+    }
+    this.#departure.release(slot, false);
+  }
+
+  #broke(slot: number, errno: number): void {
+    const phase = this.#connections.phases[slot];
+    if (phase === HEAD || phase === ASKING) {
+      this.#admission.gone(slot);
+      return;
+    }
+    if (phase !== OPEN) {
+      this.#departure.release(slot, true);
+      return;
+    }
+    if (this.#reactor.parked.has(slot)) {
+      // What it sent before it left is still delivered; then reading finds the end.
+      this.#reception.unpause(slot, PAUSED_BACKLOG);
+      return;
+    }
+    const wasStuck = errno === ETIMEDOUT && this.#reactor.outbox.queuedBytes(slot) > 0;
+    this.#departure.lost(slot, wasStuck ? "slow-consumer" : "client-gone");
+  }
+
+  #hungUp(slot: number): void {
+    const phase = this.#connections.phases[slot];
+    if (phase === ASKING) {
+      this.#admission.gone(slot);
+      return;
+    }
+    if (phase === OPEN) {
+      this.#reception.unpause(slot, PAUSED_BACKLOG);
+      return;
+    }
+    if (phase === CLOSING || phase === LINGERING) this.#departure.release(slot, true);
+  }
+
+  #swept(): void {
+    this.#checkFull();
+    this.#reception.relieve();
+    while (this.#budget.isStrained) {
+      const slot = this.#reactor.outbox.largestQueue();
+      if (slot === undefined) break;
+      // Its queue goes with it: a close frame behind it would never be read.
+      if (this.#connections.phases[slot] === OPEN) this.#departure.lost(slot, "buffers-full");
+      else this.#departure.release(slot, true);
+    }
+    this.#options.reportCounts(this.counts());
+    if (this.#connections.socketCount === 0) this.#socketsGone?.();
+  }
+
+  /** With a margin, so that one client who comes and goes does not turn the selector. */
+  #checkFull(): void {
+    const count = this.#connections.openCount + this.#connections.pendingCount;
+    const full = count >= this.#connectionsMax * (this.#isFull ? 0.98 : 1);
+    if (full === this.#isFull) return;
+    this.#isFull = full;
+    this.#options.reportFull(full);
+  }
+
+  #acceptChanged(errno: number): void {
+    const { log } = this.#options;
+    if (errno === 0) {
+      log.info({}, "accepting clients again");
+      return;
+    }
+    log.warn({ errno }, "out of descriptors or slots: clients wait until some are free");
+  }
+
+  #untilSocketsAreGone(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#socketsGone = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#connections.socketCount === 0) this.#socketsGone();
+    });
+  }
+
+  #openHubs(): PathRouter {
+    const router = new PathRouter();
+    const { configuration, openUpstream, nonce } = this.#options;
+    const parts = {
+      reactor: this.#reactor,
+      connections: this.#connections,
+      delivery: this.#delivery,
+      departure: this.#departure,
+      reception: this.#reception,
+      nonce,
+    };
+    for (const [name, hubConfiguration] of Object.entries(configuration.hubs)) {
+      const hub = new Hub(name, this.#hubs.length, hubConfiguration);
+      hub.upstream = openUpstream(name, hubConfiguration, new HubSink(hub, parts));
+      for (const path of hubConfiguration.paths) router.add(path, hub.index);
+      this.#hubs.push(hub);
+    }
+    return router;
+  }
+
+  /** What the descriptors allow, less what services may take. */
+  #readConnectionsMax(descriptorLimit: number): number {
+    const { hubs, limits } = this.#options.configuration;
+    const forServices = Object.values(hubs)
+      .filter((hub) => hub.service.kind !== "echo")
+      .reduce((sum, hub) => sum + hub.limits.serviceInflightMax, 0);
+    const possible = descriptorLimit - DESCRIPTORS_KEPT - forServices;
+    const connectionsMax = limits.connectionsMax === 0 ? possible : limits.connectionsMax;
+    this.#options.log.info({ descriptorLimit, connectionsMax }, "descriptor limit raised");
+    if (connectionsMax <= possible && connectionsMax > 0) return connectionsMax;
+    throw new HeadgateError(
+      "HG_DESCRIPTORS_TOO_FEW",
+      `connectionsMax is ${connectionsMax}, but ${descriptorLimit} descriptors allow ` +
+        `${Math.max(0, possible)} for a worker (${forServices} are for services, ` +
+        `${DESCRIPTORS_KEPT} for the rest): raise the limit of open files (ulimit -n, or ` +
+        "LimitNOFILE in systemd), or lower connectionsMax or serviceInflightMax",
+    );
+  }
+}

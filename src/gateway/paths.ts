@@ -1,0 +1,66 @@
+/**
+ * Which hub a request path belongs to. Patterns are literal segments and `:name` parameters; a
+ * literal is preferred to a parameter. The configuration has been checked for ambiguity.
+ */
+
+export interface PathMatch {
+  hub: number;
+  params: Record<string, string>;
+}
+
+interface Pattern {
+  hub: number;
+  segments: string[];
+  literals: number;
+}
+
+export class PathRouter {
+  readonly #literal = new Map<string, number>();
+  readonly #patterns: Pattern[] = [];
+
+  add(path: string, hub: number): void {
+    const segments = path.split("/");
+    const literals = segments.filter((segment) => !segment.startsWith(":")).length;
+    if (literals === segments.length) this.#literal.set(path, hub);
+    else this.#patterns.push({ hub, segments, literals });
+    this.#patterns.sort((a, b) => b.literals - a.literals);
+  }
+
+  /** The hub, and the parameters with their percent-encoding undone. */
+  match(path: string): PathMatch | undefined {
+    const hub = this.#literal.get(path);
+    if (hub !== undefined) return { hub, params: {} };
+    if (this.#patterns.length === 0) return undefined;
+    const segments = path.split("/");
+    for (const pattern of this.#patterns) {
+      const params = matchSegments(pattern.segments, segments);
+      if (params !== undefined) return { hub: pattern.hub, params };
+    }
+    return undefined;
+  }
+}
+
+function matchSegments(pattern: string[], segments: string[]): Record<string, string> | undefined {
+  if (pattern.length !== segments.length) return undefined;
+  const params: Record<string, string> = Object.create(null);
+  for (const [index, expected] of pattern.entries()) {
+    const segment = segments[index] as string;
+    if (!expected.startsWith(":")) {
+      if (segment !== expected) return undefined;
+      continue;
+    }
+    const value = decodeSegment(segment);
+    if (value === undefined || value === "") return undefined;
+    params[expected.slice(1)] = value;
+  }
+  return params;
+}
+
+/** Undefined for what is no percent-encoded UTF-8: such a path matches nothing. */
+function decodeSegment(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}

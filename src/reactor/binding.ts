@@ -1,0 +1,154 @@
+/**
+ * The seam between TypeScript and C: the verbs of the addon over numbers and typed arrays.
+ * This is the only file that loads the addon. C validates nothing that a type can say, so
+ * callers validate; every verb that can fail in the world returns `-errno`.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { HeadgateError } from "../core/error.ts";
+
+/** Int32 fields of one record of the batch: slot, kind, offset, length. */
+export const BATCH_STRIDE = 4;
+
+/** A socket was accepted into this slot; `offset` is the listening slot that it came from. */
+export const ACCEPTED = 1;
+/** `length` bytes of this slot stand in the arena at `offset`. */
+export const BYTES = 2;
+/** The peer finished sending (FIN); said again every turn until READ is off or it is closed. */
+export const END = 3;
+/** The socket broke; `length` is the errno. */
+export const FAILED = 4;
+/**
+ * The socket takes bytes again; reported every turn while the interest holds WRITE, before what
+ * else the batch holds of the same slot.
+ */
+export const WRITABLE = 5;
+/**
+ * The peer hung up while nobody wanted to read: the socket has left epoll, which would otherwise
+ * report it for ever; watching it for READ again puts it back and finds what it still holds.
+ */
+export const HANGUP = 6;
+/**
+ * A listening slot could not accept; `length` is the errno, ENOBUFS also for no free slot. What
+ * waits in its queue stays there: pause it, or it is reported every turn.
+ */
+export const ACCEPT_FAILED = 7;
+
+/** Interest bits for `watch`. */
+export const READ = 1;
+export const WRITE = 2;
+
+/** States of the UTF-8 check that `unmask` carries from one call to the next. */
+export const UTF8_OFF = -1;
+export const UTF8_ACCEPT = 0;
+export const UTF8_REJECT = 1;
+
+/** Int32 fields of one entry of the flush: offset in the arena, length, next entry or -1. */
+export const ENTRY_STRIDE = 3;
+
+export interface PollerOptions {
+  /** Slots there are, listening ones included; at most 2^20. */
+  slots: number;
+  /** Received bytes go to [inputStart, inputEnd); the rest of it belongs to TypeScript. */
+  arena: Uint8Array;
+  inputStart: number;
+  inputEnd: number;
+  /**
+   * Events one turn takes from epoll at the most; `inputEnd - inputStart` holds a read of each, and
+   * 24 bytes more for it: each read begins at a multiple of 8 and has 16 bytes of room before it.
+   */
+  eventsMax: number;
+  /** Sockets that one turn accepts at the most. */
+  acceptsMax: number;
+  /** One read is `turnBytes` over the ready sockets, within [readBytesMin, readBytesMax]. */
+  turnBytes: number;
+  readBytesMin: number;
+  readBytesMax: number;
+  /** Where `turn` puts its records: (2 * eventsMax + acceptsMax) * BATCH_STRIDE. */
+  batch: Int32Array;
+  /** One generation for each slot; C adds one when it closes the slot. */
+  generations: Uint32Array;
+  /** What `flush` sends: entries of ENTRY_STRIDE fields. */
+  entries: Int32Array;
+  /** First entry of each slot, -1 for none; `flush` resets it for what left whole. */
+  heads: Int32Array;
+  /** The slots to flush, in order. */
+  flushing: Int32Array;
+  /** Pairs (slot, bytes sent or -errno) of those that did not take all; two for each `flushing`. */
+  short: Int32Array;
+}
+
+/**
+ * One epoll instance with its slots. Every verb but `start` is synchronous and never blocks. A slot
+ * that is not open, a range outside its buffer and a verb after `stop` are bugs and throw.
+ */
+export interface Poller {
+  /** Takes over a listening socket; its slot, or -errno. */
+  adopt(descriptor: number): number;
+  /** Sets what is wanted of a slot: READ | WRITE; 0 pauses it. A listening slot knows READ. */
+  watch(slot: number, interest: number): void;
+  /** epoll_wait without waiting, then one recv of every ready socket; the number of records. */
+  turn(): number;
+  /** Sends the chains of the first `count` slots of `flushing`; the number of pairs in `short`. */
+  flush(count: number): number;
+  /** Sends from any memory: the bytes taken, 0 for a full socket, or -errno. */
+  write(slot: number, bytes: Uint8Array, offset: number, length: number): number;
+  /** No more will be sent; the peer reads our FIN behind all that was written. */
+  shutdown(slot: number): void;
+  /** Closes the socket; `reset` drops what is unsent and sends RST. The slot is free next turn. */
+  close(slot: number, reset: boolean): void;
+  /** The peer's address, without its port; empty where the peer is gone already. */
+  peerAddress(slot: number): string;
+  /**
+   * Unmasks bytes of the arena in place; `key` holds the mask's four bytes in the order of
+   * memory, as a little-endian number. With `utf8` other than UTF8_OFF also runs the check
+   * over them and returns its new state.
+   */
+  unmask(offset: number, length: number, key: number, utf8: number): number;
+  /** Calls `wake` from the event loop whenever the epoll instance has something to report. */
+  start(wake: () => void): void;
+  /** Closes the epoll instance and all its sockets, listening ones included. */
+  stop(): void;
+}
+
+export interface ListenOptions {
+  /** An IPv4 or IPv6 address. */
+  address: string;
+  /** 0 lets the kernel choose. */
+  port: number;
+  backlog: number;
+  /** TCP_USER_TIMEOUT, which accepted sockets inherit, as they do TCP_NODELAY. */
+  userTimeoutMs: number;
+}
+
+export interface Binding {
+  create(options: PollerOptions): Poller;
+  /** A listening SO_REUSEPORT socket (non-blocking, close-on-exec): its descriptor or -errno. */
+  listen(options: ListenOptions): number;
+  /** The port that a listening socket has. */
+  listenPort(descriptor: number): number;
+  /**
+   * Steers new connections of a SO_REUSEPORT group, at random, to the members whose index (the
+   * order in which they began to listen) is in `open`, which is not empty; 0 or -errno.
+   */
+  steer(descriptor: number, open: Int32Array): number;
+  closeListener(descriptor: number): void;
+  /** Raises the limit of descriptors to its maximum; the limit in force. */
+  raiseDescriptorLimit(): number;
+}
+
+export function loadBinding(): Binding {
+  const require = createRequire(import.meta.url);
+  // From dist/src/reactor to the package's root.
+  const path = fileURLToPath(new URL("../../../build/Release/headgate.node", import.meta.url));
+  try {
+    return require(path) as Binding;
+  } catch (cause) {
+    throw new HeadgateError(
+      "HG_ADDON_MISSING",
+      `The native addon could not be loaded from ${path}. Build it for this machine with ` +
+        '"npm run build" in the package of Headgate.',
+      { cause },
+    );
+  }
+}

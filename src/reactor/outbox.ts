@@ -1,0 +1,301 @@
+/**
+ * Everything on its way out: the entries that one flush sends straight from the arena, the
+ * queues of what sockets did not take, and the FINs behind both.
+ */
+import type { Budget } from "../core/budget.ts";
+import { ENTRY_STRIDE, type Poller } from "./binding.ts";
+import { BROKEN, CLOSED, FINISHING, QUEUED, type SlotTable } from "./slot-table.ts";
+import { type Block, WriteQueue } from "./write-queue.ts";
+
+/** From here on a block is written by itself; smaller ones are gathered into one write. */
+const GATHER_BYTES = 64 << 10;
+/** RFC 6455, 5.2: the bit that tells control frames from messages, and HTTP's `H` has it too. */
+const CONTROL_BIT = 0x08;
+
+interface OutboxOptions {
+  poller: Poller;
+  slots: SlotTable;
+  budget: Budget;
+  arena: Uint8Array;
+  /** Where the outbox' part of the arena starts. */
+  start: number;
+  entries: Int32Array;
+  flushing: Int32Array;
+  short: Int32Array;
+  tick: () => number;
+  setWriteInterest: (slot: number, on: boolean) => void;
+  /** Asks for a flush in this iteration of the event loop. */
+  schedule: () => void;
+  /** A slot's queue began. */
+  queued: (slot: number) => void;
+  broke: (slot: number, errno: number) => void;
+}
+
+export class Outbox {
+  /** Frames that never change stand at the start of the arena. */
+  static readonly FIXED_BYTES = 64;
+  /** Its part of the arena: what is encoded here and not in place. */
+  static readonly BYTES = 2 << 20;
+  static readonly ENTRIES_MAX = 1 << 16;
+
+  /** A flush follows anyway, so none has to be asked for. */
+  inTurn = false;
+  readonly #options: OutboxOptions;
+  readonly #slots: SlotTable;
+  readonly #arena: Uint8Array;
+  readonly #entries: Int32Array;
+  readonly #flushing: Int32Array;
+  readonly #queues = new Map<number, WriteQueue>();
+  /** Blocks made in this flush, by the offset of their entry: receivers of one frame share it. */
+  readonly #blocks = new Map<number, Block>();
+  readonly #gathered = new Uint8Array(GATHER_BYTES);
+  #entryCount = 0;
+  #flushingCount = 0;
+  #reservedEnd: number;
+  #finishing: number[] = [];
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#slots = options.slots;
+    this.#arena = options.arena;
+    this.#entries = options.entries;
+    this.#flushing = options.flushing;
+    this.#reservedEnd = options.start;
+  }
+
+  /**
+   * Room in the arena for bytes that will be sent with the next flush: its offset. It holds until
+   * the next `reserve` or flush, so send before you reserve again. At most BYTES.
+   */
+  reserve(length: number): number {
+    if (this.#reservedEnd + length > this.#options.start + Outbox.BYTES) this.flush();
+    const offset = this.#reservedEnd;
+    this.#reservedEnd += length;
+    return offset;
+  }
+
+  /** Sends bytes of the arena, behind all that was sent to this slot before. */
+  send(slot: number, offset: number, length: number): void {
+    if (this.#slots.flags[slot] !== 0) {
+      this.#sendBehind(slot, offset, length);
+      return;
+    }
+    if (this.#entryCount === Outbox.ENTRIES_MAX) this.#sendEntries();
+    const entries = this.#entries;
+    const entry = this.#entryCount;
+    const at = entry * ENTRY_STRIDE;
+    this.#entryCount = entry + 1;
+    entries[at] = offset;
+    entries[at + 1] = length;
+    entries[at + 2] = -1;
+    if (this.#slots.heads[slot] === -1) {
+      this.#slots.heads[slot] = entry;
+      this.#flushing[this.#flushingCount] = slot;
+      this.#flushingCount += 1;
+    } else {
+      entries[(this.#slots.tails[slot] as number) * ENTRY_STRIDE + 2] = entry;
+    }
+    this.#slots.tails[slot] = entry;
+    if (!this.inTurn) this.#options.schedule();
+  }
+
+  /** Sends bytes that do not fit in the arena; the block is kept as long as it is needed. */
+  sendBlock(slot: number, block: Block): void {
+    const flags = this.#slots.flags[slot] as number;
+    if ((flags & (BROKEN | CLOSED | FINISHING)) !== 0) return;
+    if ((flags & QUEUED) !== 0) {
+      this.#enqueue(slot, block, 0);
+      return;
+    }
+    this.#sendEntries();
+    const length = block.bytes.length;
+    const sent = this.#options.poller.write(slot, block.bytes, 0, length);
+    if (sent < 0) {
+      this.#break(slot, -sent);
+      return;
+    }
+    if (sent < length) this.#enqueue(slot, block, sent);
+  }
+
+  /** A FIN behind everything that is owed; nothing more is sent. */
+  finish(slot: number): void {
+    const flags = this.#slots.flags[slot] as number;
+    if ((flags & (FINISHING | BROKEN | CLOSED)) !== 0) return;
+    this.#slots.flags[slot] = flags | FINISHING;
+    if ((flags & QUEUED) !== 0) return;
+    if (this.#slots.heads[slot] === -1) {
+      this.#options.poller.shutdown(slot);
+      return;
+    }
+    this.#finishing.push(slot);
+    if (!this.inTurn) this.#options.schedule();
+  }
+
+  /** Sends all that is owed, and makes the arena free for new bytes. */
+  flush(): void {
+    this.#sendEntries();
+    this.#reservedEnd = this.#options.start;
+  }
+
+  /** Goes on with the queue of a socket that takes bytes again; true when that emptied it. */
+  drain(slot: number): boolean {
+    const queue = this.#queues.get(slot);
+    if (queue === undefined) return false;
+    while (queue.bytes > 0) {
+      const first = queue.first() as { bytes: Uint8Array; offset: number };
+      let { bytes, offset } = first;
+      let length = bytes.length - offset;
+      if (length < GATHER_BYTES && queue.blocks > 1) {
+        length = queue.gather(this.#gathered);
+        bytes = this.#gathered;
+        offset = 0;
+      }
+      const sent = this.#options.poller.write(slot, bytes, offset, length);
+      if (sent < 0) {
+        this.#break(slot, -sent);
+        return false;
+      }
+      if (sent > 0) {
+        queue.progressTick = this.#options.tick();
+        queue.consume(sent, this.#release);
+      }
+      if (sent < length) return false;
+    }
+    this.#queues.delete(slot);
+    const flags = (this.#slots.flags[slot] as number) & ~QUEUED;
+    this.#slots.flags[slot] = flags;
+    this.#options.setWriteInterest(slot, false);
+    if ((flags & FINISHING) !== 0) this.#options.poller.shutdown(slot);
+    return true;
+  }
+
+  /** Bytes that the slot's socket did not take yet, this turn's own not counted. */
+  queuedBytes(slot: number): number {
+    return this.#isQueued(slot) ? (this.#queues.get(slot) as WriteQueue).bytes : 0;
+  }
+
+  /** The tick at which a socket with a queue last took something. */
+  progressTick(slot: number): number {
+    return this.#isQueued(slot) ? (this.#queues.get(slot) as WriteQueue).progressTick : 0;
+  }
+
+  /** Takes the oldest unsent message out of the slot's queue; false where there is none. */
+  dropOldest(slot: number): boolean {
+    return this.#queues.get(slot)?.dropOldest(this.#release) ?? false;
+  }
+
+  /** The slot with the longest queue, or undefined where nothing is queued. */
+  largestQueue(): number | undefined {
+    let largest: number | undefined;
+    let bytesMax = 0;
+    for (const [slot, queue] of this.#queues) {
+      if (queue.bytes <= bytesMax) continue;
+      bytesMax = queue.bytes;
+      largest = slot;
+    }
+    return largest;
+  }
+
+  /** The slot is about to be closed. */
+  forget(slot: number): void {
+    if (!this.#isQueued(slot)) return;
+    (this.#queues.get(slot) as WriteQueue).clear(this.#release);
+    this.#queues.delete(slot);
+  }
+
+  #isQueued(slot: number): boolean {
+    return ((this.#slots.flags[slot] as number) & QUEUED) !== 0;
+  }
+
+  /** Sends to a slot that something is special about. */
+  #sendBehind(slot: number, offset: number, length: number): void {
+    const flags = this.#slots.flags[slot] as number;
+    if ((flags & (BROKEN | CLOSED | FINISHING)) !== 0) return;
+    this.#enqueue(slot, this.#blockOf(offset, length), 0);
+  }
+
+  #sendEntries(): void {
+    const count = this.#flushingCount;
+    if (count > 0) {
+      this.#flushingCount = 0;
+      const shortCount = this.#options.poller.flush(count);
+      for (let index = 0; index < shortCount; index += 1) this.#keepUnsent(index * 2);
+      this.#entryCount = 0;
+      if (shortCount > 0) this.#reportBroken(shortCount);
+    }
+    // Blocks are shared by offset, which holds only as long as the arena's bytes do.
+    if (this.#blocks.size > 0) this.#blocks.clear();
+    if (this.#finishing.length > 0) this.#finishFlushed();
+  }
+
+  #keepUnsent(at: number): void {
+    const slot = this.#options.short[at] as number;
+    let sent = this.#options.short[at + 1] as number;
+    let entry = this.#slots.heads[slot] as number;
+    this.#slots.heads[slot] = -1;
+    if (sent < 0) {
+      this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | BROKEN;
+      return;
+    }
+    for (; entry !== -1; entry = this.#entries[entry * ENTRY_STRIDE + 2] as number) {
+      const offset = this.#entries[entry * ENTRY_STRIDE] as number;
+      const length = this.#entries[entry * ENTRY_STRIDE + 1] as number;
+      if (sent < length) this.#enqueue(slot, this.#blockOf(offset, length), sent);
+      sent = Math.max(0, sent - length);
+    }
+  }
+
+  /** Only after all is kept: whoever is told may send and close. */
+  #reportBroken(shortCount: number): void {
+    const broken: number[] = [];
+    for (let at = 0; at < shortCount * 2; at += 2) {
+      const errno = -(this.#options.short[at + 1] as number);
+      if (errno > 0) broken.push(this.#options.short[at] as number, errno);
+    }
+    for (let at = 0; at < broken.length; at += 2) {
+      this.#options.broke(broken[at] as number, broken[at + 1] as number);
+    }
+  }
+
+  #finishFlushed(): void {
+    const finishing = this.#finishing;
+    this.#finishing = [];
+    for (const slot of finishing) {
+      // With a queue the FIN follows it; a closed slot needs none.
+      if (this.#slots.flags[slot] === FINISHING) this.#options.poller.shutdown(slot);
+    }
+  }
+
+  #blockOf(offset: number, length: number): Block {
+    const known = this.#blocks.get(offset);
+    if (known !== undefined) return known;
+    const bytes = this.#arena.slice(offset, offset + length);
+    const droppable = ((bytes[0] as number) & CONTROL_BIT) === 0;
+    const block: Block = { bytes, references: 0, droppable };
+    this.#blocks.set(offset, block);
+    return block;
+  }
+
+  #enqueue(slot: number, block: Block, sent: number): void {
+    let queue = this.#queues.get(slot);
+    if (queue === undefined) {
+      queue = new WriteQueue(this.#options.tick());
+      this.#queues.set(slot, queue);
+      this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | QUEUED;
+      this.#options.setWriteInterest(slot, true);
+      this.#options.queued(slot);
+    }
+    if (block.references === 0) this.#options.budget.charge("queued", block.bytes.length);
+    queue.push(block, sent);
+  }
+
+  readonly #release = (block: Block): void => {
+    block.references -= 1;
+    if (block.references === 0) this.#options.budget.release("queued", block.bytes.length);
+  };
+
+  #break(slot: number, errno: number): void {
+    this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | BROKEN;
+    this.#options.broke(slot, errno);
+  }
+}

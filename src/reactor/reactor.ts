@@ -1,0 +1,335 @@
+/**
+ * Sockets, turns and time for one worker. Below it are file descriptors, above it slots: one
+ * call into C brings in a batch, all of it is handled, and one call sends what is owed.
+ * It knows no protocol.
+ */
+import assert from "node:assert/strict";
+import type { Budget } from "../core/budget.ts";
+import { placeOf, slotOf } from "../core/connection-id.ts";
+import {
+  ACCEPT_FAILED,
+  ACCEPTED,
+  BATCH_STRIDE,
+  type Binding,
+  BYTES,
+  END,
+  ENTRY_STRIDE,
+  FAILED,
+  HANGUP,
+  type Poller,
+  READ,
+  WRITABLE,
+  WRITE,
+} from "./binding.ts";
+import { Outbox } from "./outbox.ts";
+import { ParkedInput } from "./parked-input.ts";
+import { BROKEN, CLOSED, SlotTable } from "./slot-table.ts";
+
+/** Deadlines are counted in these: coarse on purpose, so that one sweep can serve them all. */
+export const TICK_MS = 250;
+
+/** More events in one turn doubled the p99 at 16 KiB. */
+const EVENTS_MAX = 128;
+const ACCEPTS_MAX = 64;
+const TURN_BYTES = 1 << 20;
+const READ_BYTES_MIN = 64 << 10;
+const READ_BYTES_MAX = 512 << 10;
+/** Room before a read, so that an answer's header can stand before its payload. */
+const READ_MARGIN_BYTES = 16;
+const INPUT_BYTES = EVENTS_MAX * (READ_BYTES_MIN + READ_MARGIN_BYTES) + READ_MARGIN_BYTES;
+/** Turns follow each other for this long before other parts of the process get their turn. */
+const TURNS_BUDGET_MS = 4;
+
+/** What happens to a slot. `offset` and `end` bound bytes of the arena, valid until it returns. */
+export interface SlotEvents {
+  accepted(slot: number, listener: number): void;
+  received(slot: number, offset: number, end: number): void;
+  /** The peer finished sending; it may still read. */
+  ended(slot: number): void;
+  /** The socket is of no more use; it is still to be closed. */
+  broke(slot: number, errno: number): void;
+  /** Nobody reads this slot, and its peer hung up; what it sent before can still be read. */
+  hungUp(slot: number): void;
+  /** The socket did not take all: a write queue began. */
+  queued(slot: number): void;
+  /** All that waited in the write queue is out. */
+  drained(slot: number): void;
+  /** The slot's deadline passed, and is gone. */
+  expired(slot: number): void;
+  /** Parked input of this slot was taken up again; asked whether to go on reading. */
+  tookUp(slot: number): void;
+  /** Accepting stopped for want of descriptors or slots, or goes on again (errno 0). */
+  acceptChanged(errno: number): void;
+  /** Once every TICK_MS, behind the deadlines. */
+  swept(): void;
+}
+
+/** Ticks from now until `ms` have passed, at least one. */
+export function ticksOf(ms: number): number {
+  return Math.ceil(ms / TICK_MS) + 1;
+}
+
+export class Reactor {
+  readonly slots: SlotTable;
+  readonly parked: ParkedInput;
+  readonly outbox: Outbox;
+  readonly arena: Uint8Array;
+  /** The present, in ticks since this started; 0 is never. */
+  tick = 1;
+  readonly #poller: Poller;
+  readonly #events: SlotEvents;
+  readonly #batch = new Int32Array((2 * EVENTS_MAX + ACCEPTS_MAX) * BATCH_STRIDE);
+  readonly #listeners: number[] = [];
+  readonly #startedAtMs = performance.now();
+  #acceptErrno = 0;
+  #accepts = true;
+  #ready: number[] = [];
+  #isScheduled = false;
+  #sweepTimer: NodeJS.Timeout | undefined;
+
+  constructor(binding: Binding, slotsMax: number, budget: Budget, events: SlotEvents) {
+    this.#events = events;
+    this.slots = new SlotTable(slotsMax);
+    this.parked = new ParkedInput(budget);
+    const inputEnd = Outbox.FIXED_BYTES + INPUT_BYTES;
+    this.arena = new Uint8Array(inputEnd + Outbox.BYTES);
+    const entries = new Int32Array(Outbox.ENTRIES_MAX * ENTRY_STRIDE);
+    const flushing = new Int32Array(slotsMax);
+    const short = new Int32Array(2 * slotsMax);
+    this.#poller = binding.create({
+      slots: slotsMax,
+      arena: this.arena,
+      inputStart: Outbox.FIXED_BYTES,
+      inputEnd,
+      eventsMax: EVENTS_MAX,
+      acceptsMax: ACCEPTS_MAX,
+      turnBytes: TURN_BYTES,
+      readBytesMin: READ_BYTES_MIN,
+      readBytesMax: READ_BYTES_MAX,
+      batch: this.#batch,
+      generations: this.slots.generations,
+      entries,
+      heads: this.slots.heads,
+      flushing,
+      short,
+    });
+    this.outbox = new Outbox({
+      poller: this.#poller,
+      slots: this.slots,
+      budget,
+      arena: this.arena,
+      start: inputEnd,
+      entries,
+      flushing,
+      short,
+      tick: () => this.tick,
+      setWriteInterest: (slot, on) => this.#setInterest(slot, WRITE, on),
+      schedule: () => this.#schedule(),
+      queued: (slot) => events.queued(slot),
+      broke: (slot, errno) => events.broke(slot, errno),
+    });
+  }
+
+  /** The unmasking of the arena's bytes, for the WebSocket layer. */
+  unmask = (offset: number, length: number, key: number, utf8: number): number =>
+    this.#poller.unmask(offset, length, key, utf8);
+
+  /** Begins to accept from a listening socket. */
+  adopt(descriptor: number): void {
+    const slot = this.#poller.adopt(descriptor);
+    assert(slot >= 0, `adopting descriptor ${descriptor} failed with errno ${-slot}`);
+    this.slots.open(slot, READ);
+    this.#listeners.push(slot);
+    if (!this.#accepts) this.#setInterest(slot, READ, false);
+  }
+
+  start(): void {
+    this.#poller.start(() => this.#wake());
+    this.#sweepTimer = setInterval(() => this.#sweep(), TICK_MS);
+  }
+
+  /** Closes every socket that is left. */
+  stop(): void {
+    clearInterval(this.#sweepTimer);
+    this.#poller.stop();
+  }
+
+  /** Waiting connections stay in the listening socket's queue until accepting goes on. */
+  stopAccepting(): void {
+    this.#accepts = false;
+    for (const listener of this.#listeners) this.#setInterest(listener, READ, false);
+  }
+
+  pause(slot: number): void {
+    this.#setInterest(slot, READ, false);
+  }
+
+  resume(slot: number): void {
+    this.#setInterest(slot, READ, true);
+  }
+
+  /** Keeps bytes of the arena that may not be processed yet; the slot has been paused. */
+  park(slot: number, offset: number, end: number): void {
+    this.parked.put(slot, this.arena.subarray(offset, end));
+  }
+
+  /** Parked input may be processed: it comes as `received`, and then `tookUp`. */
+  takeUp(slot: number): void {
+    this.#ready.push(this.placeOf(slot));
+    this.#schedule();
+  }
+
+  /** Sets the moment of `expired`; a later call replaces it. */
+  setDeadline(slot: number, tick: number): void {
+    this.slots.deadlines[slot] = tick;
+  }
+
+  placeOf(slot: number): number {
+    return placeOf(slot, this.slots.generations[slot] as number);
+  }
+
+  /** Whether the slot still is what it was when this place was taken. */
+  isCurrent(place: number): boolean {
+    const slot = slotOf(place);
+    return slot < this.slots.used && this.placeOf(slot) === place && !this.#isClosed(slot);
+  }
+
+  peerAddress(slot: number): string {
+    return this.#poller.peerAddress(slot);
+  }
+
+  /** Closes the socket at once; `reset` also drops what the kernel has not sent yet. */
+  close(slot: number, reset: boolean): void {
+    if (this.#isClosed(slot)) return;
+    this.parked.drop(slot);
+    this.outbox.forget(slot);
+    this.slots.flags[slot] = CLOSED;
+    this.slots.deadlines[slot] = 0;
+    this.#poller.close(slot, reset);
+  }
+
+  #isClosed(slot: number): boolean {
+    return ((this.slots.flags[slot] as number) & CLOSED) !== 0;
+  }
+
+  #setInterest(slot: number, bit: number, on: boolean): void {
+    const before = this.slots.interest[slot] as number;
+    const after = on ? before | bit : before & ~bit;
+    if (after === before) return;
+    this.slots.interest[slot] = after;
+    this.#poller.watch(slot, after);
+  }
+
+  #wake(): void {
+    this.#readClock();
+    const startedAtMs = performance.now();
+    let count: number;
+    do {
+      // Nothing in the arena may still be owed when new bytes come in.
+      this.outbox.flush();
+      count = this.#poller.turn();
+      this.outbox.inTurn = true;
+      for (let record = 0; record < count; record += 1) this.#dispatch(record * BATCH_STRIDE);
+      this.outbox.inTurn = false;
+      this.outbox.flush();
+    } while (count >= EVENTS_MAX && performance.now() - startedAtMs < TURNS_BUDGET_MS);
+  }
+
+  #dispatch(at: number): void {
+    const slot = this.#batch[at] as number;
+    const kind = this.#batch[at + 1] as number;
+    const offset = this.#batch[at + 2] as number;
+    const length = this.#batch[at + 3] as number;
+    if (kind === ACCEPTED) {
+      this.slots.open(slot, READ);
+      this.#events.accepted(slot, offset);
+      return;
+    }
+    // Closed by an event before this one in the same batch.
+    if (this.#isClosed(slot)) return;
+    switch (kind) {
+      case BYTES:
+        this.#events.received(slot, offset, offset + length);
+        return;
+      case WRITABLE:
+        if (this.outbox.drain(slot)) this.#events.drained(slot);
+        return;
+      case END:
+        this.#events.ended(slot);
+        return;
+      case FAILED:
+        this.slots.flags[slot] = (this.slots.flags[slot] as number) | BROKEN;
+        this.#events.broke(slot, length);
+        return;
+      case HANGUP:
+        this.#events.hungUp(slot);
+        return;
+      default:
+        assert(kind === ACCEPT_FAILED);
+        this.#pauseAccepting(length);
+        return;
+    }
+  }
+
+  /** Out of descriptors or slots: the next sweep tries again, and nothing spins meanwhile. */
+  #pauseAccepting(errno: number): void {
+    for (const listener of this.#listeners) this.#setInterest(listener, READ, false);
+    if (this.#acceptErrno === 0) this.#events.acceptChanged(errno);
+    this.#acceptErrno = errno;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#iterate());
+  }
+
+  /** What came up outside of turns, once for each iteration of the event loop. */
+  #iterate(): void {
+    this.#isScheduled = false;
+    this.#readClock();
+    this.outbox.flush();
+    const ready = this.#ready;
+    this.#ready = [];
+    this.outbox.inTurn = true;
+    let offset = Outbox.FIXED_BYTES + READ_MARGIN_BYTES;
+    for (const place of ready) {
+      if (!this.isCurrent(place)) continue;
+      const slot = slotOf(place);
+      const bytes = this.parked.take(slot);
+      if (bytes !== undefined) {
+        if (offset + bytes.length > Outbox.FIXED_BYTES + INPUT_BYTES) {
+          this.outbox.flush();
+          offset = Outbox.FIXED_BYTES + READ_MARGIN_BYTES;
+        }
+        this.arena.set(bytes, offset);
+        this.#events.received(slot, offset, offset + bytes.length);
+        offset += bytes.length + READ_MARGIN_BYTES;
+      }
+      if (this.isCurrent(place)) this.#events.tookUp(slot);
+    }
+    this.outbox.inTurn = false;
+    this.outbox.flush();
+  }
+
+  #readClock(): void {
+    this.tick = Math.floor((performance.now() - this.#startedAtMs) / TICK_MS) + 1;
+  }
+
+  #sweep(): void {
+    this.#readClock();
+    const { deadlines } = this.slots;
+    for (let slot = 0; slot < this.slots.used; slot += 1) {
+      const deadline = deadlines[slot] as number;
+      if (deadline === 0 || deadline > this.tick) continue;
+      deadlines[slot] = 0;
+      this.#events.expired(slot);
+    }
+    if (this.#acceptErrno !== 0 && this.#accepts) {
+      this.#acceptErrno = 0;
+      for (const listener of this.#listeners) this.#setInterest(listener, READ, true);
+      this.#events.acceptChanged(0);
+    }
+    this.#events.swept();
+  }
+}

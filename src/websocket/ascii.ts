@@ -1,0 +1,72 @@
+/**
+ * Classes of bytes as HTTP has them (RFC 9110, 5.6.2; RFC 3986), in one table, and comparing
+ * without regard to case. Nothing here makes a string.
+ */
+
+/** Letters, digits and the marks that methods, field names and subprotocols are made of. */
+export const ASCII_TOKEN = 1;
+/** What a request target is taken to hold: everything visible but the fragment's mark. */
+export const ASCII_TARGET = 2;
+/** What a host with its port is made of; no comma, which would join two of them. */
+export const ASCII_HOST = 4;
+
+export type ByteClass = typeof ASCII_TOKEN | typeof ASCII_TARGET | typeof ASCII_HOST;
+
+const CLASSES = new Uint8Array(256);
+const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+add(ASCII_TOKEN, `${ALPHANUMERIC}!#$%&'*+-.^_\`|~`);
+add(ASCII_HOST, `${ALPHANUMERIC}-._~%!$&'()*+;=:[]`);
+for (let byte = 0x21; byte < 0x7f; byte++) {
+  if (byte !== 0x23) add(ASCII_TARGET, String.fromCharCode(byte));
+}
+
+function add(byteClass: ByteClass, characters: string): void {
+  for (const character of characters) {
+    const byte = character.charCodeAt(0);
+    CLASSES[byte] = (CLASSES[byte] as number) | byteClass;
+  }
+}
+
+/** The first position in [offset, end) of a byte that is not of the class, or `end`. */
+export function spanOf(
+  byteClass: ByteClass,
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+): number {
+  let index = offset;
+  while (index < end && ((CLASSES[bytes[index] as number] as number) & byteClass) !== 0) index++;
+  return index;
+}
+
+export function isToken(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    if (((CLASSES[text.charCodeAt(index)] ?? 0) & ASCII_TOKEN) === 0) return false;
+  }
+  return text.length > 0;
+}
+
+/** Whether bytes [offset, end) are `lowerCase`, whatever the case they are written in. */
+export function equalsIgnoringCase(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  lowerCase: string,
+): boolean {
+  if (end - offset !== lowerCase.length) return false;
+  for (let index = 0; index < lowerCase.length; index++) {
+    const byte = bytes[offset + index] as number;
+    const lower = byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
+    if (lower !== lowerCase.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/** Whether `text` stands at `offset`, byte for byte. */
+export function startsWith(bytes: Uint8Array, offset: number, end: number, text: string): boolean {
+  if (end - offset < text.length) return false;
+  for (let index = 0; index < text.length; index++) {
+    if (bytes[offset + index] !== text.charCodeAt(index)) return false;
+  }
+  return true;
+}

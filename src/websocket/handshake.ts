@@ -1,0 +1,157 @@
+/**
+ * The opening handshake (RFC 6455, 4.2): whether a request asks for a WebSocket, and the bytes of
+ * the answer, accepting or refusing. Who may connect, and with which of the subprotocols, is
+ * decided elsewhere.
+ */
+import assert from "node:assert";
+import { hash } from "node:crypto";
+import { STATUS_CODES } from "node:http";
+import { isToken } from "./ascii.ts";
+import {
+  KEY_INVALID,
+  NOT_AN_UPGRADE,
+  SUBPROTOCOLS_INVALID,
+  WEBSOCKET_VERSION_NOT_SUPPORTED,
+} from "./refusal.ts";
+import type { RequestHead } from "./request-head.ts";
+
+/** An answer that is no 101; the connection is closed behind it. */
+export interface Refusal {
+  readonly status: number;
+  /** For a person to read: what is wrong, and what to do where that is known. */
+  readonly sentence: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Upgrade {
+  /** Sec-WebSocket-Key as it was sent. */
+  readonly key: string;
+  /** In the client's order of preference. */
+  readonly subprotocols: string[];
+}
+
+/** RFC 6455, 1.3: what the accept key is made with. */
+const ACCEPT_KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+const ACCEPTED =
+  "HTTP/1.1 101 Switching Protocols\r\n" +
+  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+
+/** A head that is COMPLETE either asks for a WebSocket as it should or is refused. */
+export function checkUpgrade(head: RequestHead): Upgrade | Refusal {
+  const upgrading =
+    listHas(head.header("connection"), "upgrade") && listHas(head.header("upgrade"), "websocket");
+  if (!upgrading) return NOT_AN_UPGRADE;
+  if (head.header("sec-websocket-version") !== "13") return WEBSOCKET_VERSION_NOT_SUPPORTED;
+  const key = head.header("sec-websocket-key");
+  if (key === undefined || !isKey(key)) return KEY_INVALID;
+  const subprotocols = parseSubprotocols(head.header("sec-websocket-protocol"));
+  return subprotocols === undefined ? SUBPROTOCOLS_INVALID : { key, subprotocols };
+}
+
+/** RFC 6455, 4.2.2: the proof that the server has read the key. */
+export function acceptKey(key: string): string {
+  return hash("sha1", key + ACCEPT_KEY_SUFFIX, "base64");
+}
+
+/**
+ * Writes the whole 101 at `offset`; the bytes written: 129, and with a subprotocol (one of the
+ * client's, therefore a token) 26 and its length more.
+ */
+export function writeAccepted(
+  into: Uint8Array,
+  offset: number,
+  key: string,
+  subprotocol: string | undefined,
+): number {
+  const chosen = subprotocol === undefined ? "" : `\r\nSec-WebSocket-Protocol: ${subprotocol}`;
+  const response = `${ACCEPTED}${acceptKey(key)}${chosen}\r\n\r\n`;
+  assert(offset + response.length <= into.length, "no room for the handshake's answer");
+  for (let index = 0; index < response.length; index++) {
+    into[offset + index] = response.charCodeAt(index);
+  }
+  return response.length;
+}
+
+/** A whole response that says the sentence in plain text and that the connection is closed. */
+export function encodeRefusal(refusal: Refusal): Uint8Array {
+  const body = new TextEncoder().encode(`${refusal.sentence}\n`);
+  return encode(refusal.status, refusal.headers, "text/plain; charset=utf-8", body);
+}
+
+/** A whole response with somebody else's body; the connection is closed behind it. */
+export function encodeResponse(
+  status: number,
+  contentType: string | undefined,
+  body: Uint8Array,
+): Uint8Array {
+  return encode(status, {}, contentType, body);
+}
+
+function encode(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  contentType: string | undefined,
+  body: Uint8Array,
+): Uint8Array {
+  const { Connection: connection, ...others } = headers;
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  for (const [name, value] of Object.entries(others)) head += `${name}: ${value}\r\n`;
+  // A content type that could not stand in a header, being somebody else's, is left out.
+  if (contentType !== undefined && isFieldValue(contentType)) {
+    head += `Content-Type: ${contentType}\r\n`;
+  }
+  head += `Content-Length: ${body.length}\r\n`;
+  head += `Connection: ${connection === undefined ? "" : `${connection}, `}close\r\n\r\n`;
+  const response = new Uint8Array(head.length + body.length);
+  for (let index = 0; index < head.length; index++) response[index] = head.charCodeAt(index);
+  response.set(body, head.length);
+  return response;
+}
+
+/** RFC 9110, 5.5: visible ASCII, spaces and tabs. */
+function isFieldValue(value: string): boolean {
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if ((code < 0x20 && code !== 0x09) || code > 0x7e) return false;
+  }
+  return true;
+}
+
+/** Whether a field that is a list of tokens has this one; their case does not count. */
+function listHas(list: string | undefined, lowerCase: string): boolean {
+  if (list === undefined) return false;
+  return list.split(",").some((element) => trimBlanks(element).toLowerCase() === lowerCase);
+}
+
+/** RFC 9110, 5.6.3: only spaces and tabs may surround what stands in a list. */
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && (text[start] === " " || text[start] === "\t")) start++;
+  while (start < end && (text[end - 1] === " " || text[end - 1] === "\t")) end--;
+  return text.slice(start, end);
+}
+
+/**
+ * 16 bytes in base64. A repeated field is joined with a comma and so is none. The four bits that
+ * the last digit has too many may be anything: decoders differ about them.
+ */
+function isKey(key: string): boolean {
+  if (key.length !== 24 || !key.endsWith("==")) return false;
+  for (let index = 0; index < 22; index++) {
+    const code = key.charCodeAt(index);
+    const letter = (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
+    // Digits, and before them "/"; "+".
+    if (!letter && (code < 0x2f || code > 0x39) && code !== 0x2b) return false;
+  }
+  return true;
+}
+
+/** RFC 6455, 4.1: tokens, all different. Undefined when they are not; none when not asked. */
+function parseSubprotocols(list: string | undefined): string[] | undefined {
+  if (list === undefined) return [];
+  const subprotocols = list.split(",").map(trimBlanks);
+  if (!subprotocols.every(isToken)) return undefined;
+  return new Set(subprotocols).size === subprotocols.length ? subprotocols : undefined;
+}

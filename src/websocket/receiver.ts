@@ -1,0 +1,303 @@
+/**
+ * Reads the frames of a connection's stream in place and reports one event at a time: bytes in,
+ * events out. One receiver serves all connections of a worker; what a connection has unfinished
+ * is put in before its bytes and taken out behind them. It sends nothing and owns no clock.
+ */
+import { TEXT } from "../core/opcode.ts";
+import {
+  checkFrameHeader,
+  decodeFrameHeader,
+  FrameHeader,
+  headerBytesFor,
+  OPCODE_CLOSE,
+  OPCODE_PING,
+} from "./frame-header.ts";
+import { UnfinishedMessage } from "./unfinished-message.ts";
+import { unmaskShort, unmaskShortText } from "./unmask-short.ts";
+import { checkUtf8, UTF8_ACCEPT, UTF8_REJECT } from "./utf8.ts";
+import {
+  CLOSE_CODE_INVALID,
+  CLOSE_PAYLOAD_TOO_SHORT,
+  CLOSE_REASON_NOT_UTF8,
+  INVALID_UTF8,
+  MESSAGE_TOO_BIG,
+  TOO_MANY_EMPTY_FRAMES,
+  TOO_MANY_FRAMES,
+  type Violation,
+} from "./violation.ts";
+
+/** All bytes are consumed; what is unfinished is in `partial`. */
+export const MORE = 0;
+export const MESSAGE = 1;
+export const PING = 2;
+export const PONG = 3;
+export const CLOSE = 4;
+export const VIOLATION = 5;
+
+export type ReceiverEvent =
+  | typeof MORE
+  | typeof MESSAGE
+  | typeof PING
+  | typeof PONG
+  | typeof CLOSE
+  | typeof VIOLATION;
+
+/** A frame was consumed that is no event of its own; reading goes on behind it. */
+const NONE = -1;
+type Step = ReceiverEvent | typeof NONE;
+
+/** RFC 6455, 7.1.5: the code of a close frame that has none. */
+const NO_CLOSE_CODE = 1005;
+
+/** Below it, the call into C costs more than unmasking here. */
+const SHORT_BYTES = 64;
+const UTF8_OFF = -1;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Unmasks bytes of the arena in place. `utf8`: -1 for no check, otherwise the check's state (0
+ * accept, 1 reject, others inside a sequence, which only this function knows how to read); the
+ * new state is returned.
+ */
+export type Unmask = (offset: number, length: number, key: number, utf8: number) => number;
+
+export interface ReceiverLimits {
+  framesPerMessageMax: number;
+  emptyFramesPerMessageMax: number;
+}
+
+export class Receiver {
+  /**
+   * What the connection being read has unfinished. Set it before the first `next` of a batch and
+   * take it back behind the last; undefined between messages, and behind CLOSE and VIOLATION.
+   */
+  partial: UnfinishedMessage | undefined = undefined;
+  /** Position in the arena behind what the last event consumed. */
+  position = 0;
+
+  /** Of MESSAGE, PING, PONG and CLOSE: the frame's opcode, of a message its first frame's. */
+  opcode = 0;
+  /** The arena, or the buffer that a message was assembled in, which then is the caller's. */
+  payload: Uint8Array = NOTHING;
+  payloadOffset = 0;
+  payloadLength = 0;
+  /** Of CLOSE; its payload is the code, when there is one, and the reason. */
+  closeCode = NO_CLOSE_CODE;
+  /** Of VIOLATION. */
+  violation: Violation | undefined = undefined;
+
+  readonly #arena: Uint8Array;
+  readonly #unmask: Unmask;
+  readonly #limits: ReceiverLimits;
+  readonly #header = new FrameHeader();
+
+  constructor(arena: Uint8Array, unmask: Unmask, limits: ReceiverLimits) {
+    this.#arena = arena;
+    this.#unmask = unmask;
+    this.#limits = limits;
+  }
+
+  /**
+   * Reads up to one event from the arena's bytes [offset, end). After CLOSE and VIOLATION it is
+   * not called again for that connection.
+   */
+  next(offset: number, end: number, messageBytesMax: number): ReceiverEvent {
+    this.position = offset;
+    let step = this.#step(end, messageBytesMax);
+    while (step === NONE) step = this.#step(end, messageBytesMax);
+    return step;
+  }
+
+  #step(end: number, messageBytesMax: number): Step {
+    const partial = this.partial;
+    if (partial !== undefined) {
+      if (partial.frameRemaining > 0) return this.#readPayload(partial, end);
+      if (partial.heldLength > 0) return this.#readHeld(partial, end, messageBytesMax);
+    }
+    const offset = this.position;
+    const header = this.#header;
+    if (!decodeFrameHeader(this.#arena, offset, end, header)) return this.#hold(offset, end);
+    const violation = checkFrameHeader(header, partial !== undefined && partial.opcode !== 0);
+    if (violation !== undefined) return this.#violate(violation);
+    const payloadOffset = offset + header.headerBytes;
+    if (header.opcode < OPCODE_CLOSE) return this.#readData(payloadOffset, end, messageBytesMax);
+    const frameEnd = payloadOffset + header.length;
+    if (frameEnd > end) return this.#hold(offset, end);
+    this.position = frameEnd;
+    return this.#reportControl(this.#arena, payloadOffset);
+  }
+
+  /** Keeps the beginning of a frame that is short of a header, or of a whole control frame. */
+  #hold(offset: number, end: number): Step {
+    if (offset < end) {
+      this.partial ??= new UnfinishedMessage();
+      this.partial.hold(this.#arena, offset, end - offset);
+      this.position = end;
+    }
+    return MORE;
+  }
+
+  /** Goes on with a frame whose beginning is held. */
+  #readHeld(partial: UnfinishedMessage, end: number, messageBytesMax: number): Step {
+    if (!this.#holdUpTo(partial, 2, end)) return MORE;
+    const headerBytes = headerBytesFor(partial.held[1] as number);
+    if (!this.#holdUpTo(partial, headerBytes, end)) return MORE;
+    const header = this.#header;
+    decodeFrameHeader(partial.held, 0, partial.heldLength, header);
+    const violation = checkFrameHeader(header, partial.opcode !== 0);
+    if (violation !== undefined) return this.#violate(violation);
+    if (header.opcode < OPCODE_CLOSE) {
+      partial.release();
+      return this.#readData(this.position, end, messageBytesMax);
+    }
+    if (!this.#holdUpTo(partial, headerBytes + header.length, end)) return MORE;
+    if (partial.opcode === 0) this.partial = undefined;
+    return this.#reportControl(partial.release(), headerBytes);
+  }
+
+  #holdUpTo(partial: UnfinishedMessage, length: number, end: number): boolean {
+    const missing = length - partial.heldLength;
+    if (missing <= 0) return true;
+    const available = Math.min(missing, end - this.position);
+    partial.hold(this.#arena, this.position, available);
+    this.position += available;
+    return available === missing;
+  }
+
+  /** Begins a data frame whose header is decoded and checked. */
+  #readData(payloadOffset: number, end: number, messageBytesMax: number): Step {
+    const partial = this.partial;
+    const header = this.#header;
+    const before = partial === undefined ? 0 : partial.length;
+    if (header.length > messageBytesMax - before) return this.#violate(MESSAGE_TOO_BIG);
+    const whole = header.fin && payloadOffset + header.length <= end;
+    if (whole && (partial === undefined || partial.opcode === 0)) {
+      return this.#reportWhole(payloadOffset, header.length);
+    }
+    this.position = payloadOffset;
+    return this.#beginFrame(partial ?? new UnfinishedMessage(), end);
+  }
+
+  /**
+   * An unfragmented message that stands in the arena: no allocation, numbers only. Being whole,
+   * its UTF-8 may be checked by either implementation.
+   */
+  #reportWhole(offset: number, length: number): Step {
+    const arena = this.#arena;
+    const { opcode, key } = this.#header;
+    if (length >= SHORT_BYTES) {
+      const utf8 = this.#unmask(offset, length, key, opcode === TEXT ? UTF8_ACCEPT : UTF8_OFF);
+      if (opcode === TEXT && utf8 !== UTF8_ACCEPT) return this.#violate(INVALID_UTF8);
+    } else if (opcode === TEXT) {
+      if (!unmaskShortText(arena, offset, length, key)) return this.#violate(INVALID_UTF8);
+    } else unmaskShort(arena, offset, length, key);
+    this.partial = undefined;
+    this.opcode = opcode;
+    this.payload = arena;
+    this.payloadOffset = offset;
+    this.payloadLength = length;
+    this.position = offset + length;
+    return MESSAGE;
+  }
+
+  /** Opens a frame of a message that has to be assembled. */
+  #beginFrame(message: UnfinishedMessage, end: number): Step {
+    const header = this.#header;
+    this.partial = message;
+    if (message.opcode === 0) {
+      message.opcode = header.opcode;
+      message.utf8 = header.opcode === TEXT ? UTF8_ACCEPT : UTF8_OFF;
+    }
+    message.frames += 1;
+    if (message.frames > this.#limits.framesPerMessageMax) return this.#violate(TOO_MANY_FRAMES);
+    if (header.length === 0) {
+      message.emptyFrames += 1;
+      const tooMany = message.emptyFrames > this.#limits.emptyFramesPerMessageMax;
+      if (tooMany) return this.#violate(TOO_MANY_EMPTY_FRAMES);
+    }
+    message.frameFin = header.fin;
+    message.frameRemaining = header.length;
+    message.key = header.key;
+    return this.#readPayload(message, end);
+  }
+
+  /**
+   * Takes what has arrived of the open frame. All pieces of one text go through `#unmask`,
+   * however short: the state that it carries is its own.
+   */
+  #readPayload(message: UnfinishedMessage, end: number): Step {
+    const offset = this.position;
+    const length = Math.min(message.frameRemaining, end - offset);
+    if (length > 0) {
+      const utf8 = this.#unmask(offset, length, message.key, message.utf8);
+      if (message.utf8 !== UTF8_OFF) {
+        if (utf8 === UTF8_REJECT) return this.#violate(INVALID_UTF8);
+        message.utf8 = utf8;
+      }
+      const lengthMax = message.frameFin ? message.length + message.frameRemaining : Infinity;
+      message.append(this.#arena, offset, length, lengthMax);
+      message.key = turnKey(message.key, length);
+      message.frameRemaining -= length;
+      this.position = offset + length;
+    }
+    if (message.frameRemaining > 0) return MORE;
+    return message.frameFin ? this.#reportAssembled(message) : NONE;
+  }
+
+  #reportAssembled(message: UnfinishedMessage): Step {
+    // A text that ends inside a sequence: neither off nor accept.
+    if (message.utf8 > UTF8_ACCEPT) return this.#violate(INVALID_UTF8);
+    this.partial = undefined;
+    this.opcode = message.opcode;
+    this.payload = message.buffer;
+    this.payloadOffset = 0;
+    this.payloadLength = message.length;
+    return MESSAGE;
+  }
+
+  /** A whole control frame, of the arena or held: its payload is unmasked where it is. */
+  #reportControl(bytes: Uint8Array, payloadOffset: number): Step {
+    const { opcode, length, key } = this.#header;
+    unmaskShort(bytes, payloadOffset, length, key);
+    this.opcode = opcode;
+    this.payload = bytes;
+    this.payloadOffset = payloadOffset;
+    this.payloadLength = length;
+    if (opcode !== OPCODE_CLOSE) return opcode === OPCODE_PING ? PING : PONG;
+    const violation = this.#readClose();
+    if (violation !== undefined) return this.#violate(violation);
+    this.partial = undefined;
+    return CLOSE;
+  }
+
+  #readClose(): Violation | undefined {
+    const { payload, payloadOffset, payloadLength } = this;
+    this.closeCode = NO_CLOSE_CODE;
+    if (payloadLength === 0) return undefined;
+    if (payloadLength === 1) return CLOSE_PAYLOAD_TOO_SHORT;
+    const high = payload[payloadOffset] as number;
+    this.closeCode = (high << 8) | (payload[payloadOffset + 1] as number);
+    if (!isCloseCode(this.closeCode)) return CLOSE_CODE_INVALID;
+    const end = payloadOffset + payloadLength;
+    const utf8 = checkUtf8(UTF8_ACCEPT, payload, payloadOffset + 2, end);
+    return utf8 === UTF8_ACCEPT ? undefined : CLOSE_REASON_NOT_UTF8;
+  }
+
+  #violate(violation: Violation): Step {
+    this.violation = violation;
+    this.partial = undefined;
+    return VIOLATION;
+  }
+}
+
+/** The mask as it stands after `length` bytes: byte 0 of memory is the number's lowest. */
+function turnKey(key: number, length: number): number {
+  const bits = (length & 3) * 8;
+  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
+}
+
+/** RFC 6455, 7.4, and the codes registered since (1012 to 1014). */
+function isCloseCode(code: number): boolean {
+  if (code >= 3000) return code <= 4999;
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { isUtf8 } from "node:buffer";
+import { test } from "node:test";
+import fc from "fast-check";
+import { naiveUnmask } from "./testing.ts";
+import { unmaskShort, unmaskShortText } from "./unmask-short.ts";
+
+const SEED = 20_240_918;
+const KEYS = [0, 1, -1, 0x01020304, 0x80ff7f01 | 0];
+
+test("every length at every alignment is unmasked, and nothing beside it", () => {
+  for (const key of KEYS) {
+    for (let length = 0; length < 70; length++) {
+      for (let offset = 0; offset < 4; offset++) {
+        const bytes = Uint8Array.from({ length: 80 }, (_, index) => index * 7);
+        const expected = bytes.slice();
+        naiveUnmask(expected)(offset, length, key, -1);
+        unmaskShort(bytes, offset, length, key);
+        assert.deepEqual(bytes, expected);
+      }
+    }
+  }
+});
+
+test("a text of any bytes is judged as Node judges it", (t) => {
+  t.diagnostic(`seed ${SEED}`);
+  const text = fc.string({ unit: "binary", maxLength: 20 }).map((it) => Buffer.from(it));
+  const bytes = fc.oneof(text, fc.uint8Array({ maxLength: 12 }));
+  const property = fc.property(bytes, fc.integer(), (payload, key) => {
+    const masked = Uint8Array.from(payload);
+    naiveUnmask(masked)(0, masked.length, key, -1);
+    assert.equal(unmaskShortText(masked, 0, masked.length, key), isUtf8(payload));
+    assert.deepEqual(masked, Uint8Array.from(payload));
+  });
+  fc.assert(property, { seed: SEED, numRuns: 2000 });
+});
