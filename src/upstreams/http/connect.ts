@@ -1,0 +1,151 @@
+/**
+ * What a service's answer to a connect event means for the client's handshake. The answer comes
+ * from a peer, so every field is checked; what is wrong is returned as a sentence for the log.
+ */
+import { isUtf8 } from "node:buffer";
+import type { ConnectAnswer } from "../upstream.ts";
+import { describeStatus, isSuccess, readStateChange } from "./answer.ts";
+import type { Answer, Outcome } from "./service.ts";
+
+export interface ConnectRules {
+  /** What the client offered. */
+  subprotocols: readonly string[];
+  nameBytesMax: number;
+  groupsPerConnectionMax: number;
+  connectionStateBytesMax: number;
+}
+
+export interface ConnectVerdict {
+  answer: ConnectAnswer;
+  /** What the service did wrong; the client is told nothing of it. */
+  fault: string | undefined;
+  /** Fields of the answer that mean nothing here: misspelt ones, perhaps. */
+  unknownKeys: string[];
+}
+
+type Fields = Pick<ConnectAnswer & { accepted: true }, "userId" | "groups" | "subprotocol">;
+
+const KNOWN_KEYS = new Set(["userId", "groups", "roles", "subprotocol"]);
+
+export function judgeConnect(outcome: Outcome, rules: ConnectRules): ConnectVerdict {
+  if (outcome.kind === "none") return unavailable(outcome.cause);
+  if (outcome.status >= 400 && outcome.status < 500) return refuse(outcome);
+  if (!isSuccess(outcome.status)) return unavailable(describeStatus(outcome));
+  return accept(outcome, rules);
+}
+
+/** The same for a service that is not there, fails, or answers what cannot be used. */
+export function unavailable(fault: string | undefined): ConnectVerdict {
+  const body = Buffer.from("The service behind this gateway is not available.\n");
+  const contentType = "text/plain; charset=utf-8";
+  return {
+    answer: { accepted: false, status: 503, contentType, body },
+    fault,
+    unknownKeys: [],
+  };
+}
+
+function refuse(answer: Answer): ConnectVerdict {
+  const { status, tooBig } = answer;
+  const contentType = tooBig ? undefined : answer.headers["content-type"];
+  const body = tooBig ? Buffer.alloc(0) : answer.body;
+  const fault = tooBig ? "its answer is bigger than serviceResponseBytesMax" : undefined;
+  return { answer: { accepted: false, status, contentType, body }, fault, unknownKeys: [] };
+}
+
+function accept(answer: Answer, rules: ConnectRules): ConnectVerdict {
+  if (answer.tooBig) return unavailable("its answer is bigger than serviceResponseBytesMax");
+  const change = readStateChange(answer.headers, rules.connectionStateBytesMax);
+  const faults = change.kind === "wrong" ? [change.fault] : [];
+  const value = answer.body.length === 0 ? {} : parseObject(answer.body, faults);
+  const fields = readFields(value, rules, faults);
+  if (faults.length > 0) return unavailable(faults.join("; "));
+  const connectionState = change.kind === "changed" ? change.connectionState : undefined;
+  return {
+    answer: { accepted: true, ...fields, connectionState },
+    fault: undefined,
+    unknownKeys: Object.keys(value).filter((key) => !KNOWN_KEYS.has(key)),
+  };
+}
+
+function parseObject(body: Buffer, faults: string[]): Record<string, unknown> {
+  if (!isUtf8(body)) {
+    faults.push("its answer is not UTF-8");
+    return {};
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    faults.push(`its answer is not JSON: ${error.message}`);
+    return {};
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  faults.push(`its answer is ${nameOf(value)}, and must be a JSON object`);
+  return {};
+}
+
+function readFields(value: Record<string, unknown>, rules: ConnectRules, faults: string[]): Fields {
+  const { nameBytesMax, groupsPerConnectionMax: groupsMax } = rules;
+  const userId = readName(value.userId, "userId", nameBytesMax, faults);
+  const groups = readNames(value.groups, "groups", nameBytesMax, faults);
+  if (groups.length > groupsMax) {
+    faults.push(`groups holds ${groups.length}, and groupsPerConnectionMax is ${groupsMax}`);
+  }
+  readNames(value.roles, "roles", Number.POSITIVE_INFINITY, faults);
+  const subprotocol = readName(value.subprotocol, "subprotocol", nameBytesMax, faults);
+  if (subprotocol !== undefined && !rules.subprotocols.includes(subprotocol)) {
+    const offered = rules.subprotocols.join(", ") || "none";
+    faults.push(`subprotocol is "${subprotocol}", and the client offered ${offered}`);
+  }
+  return { userId, groups, subprotocol };
+}
+
+/** Absent, null and "" are all none: serializers differ in what they write for it. */
+function readName(
+  value: unknown,
+  field: string,
+  bytesMax: number,
+  faults: string[],
+): string | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  return isName(value, field, bytesMax, faults) ? value : undefined;
+}
+
+/** Without those that stand in it twice. */
+function readNames(value: unknown, field: string, bytesMax: number, faults: string[]): string[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) {
+    faults.push(`${field} is ${nameOf(value)}, and must be an array of strings`);
+    return [];
+  }
+  const names = value.filter((name, index) => isName(name, `${field}[${index}]`, bytesMax, faults));
+  return [...new Set<string>(names)];
+}
+
+function isName(
+  value: unknown,
+  field: string,
+  bytesMax: number,
+  faults: string[],
+): value is string {
+  const fault = findFault(value, bytesMax);
+  if (fault !== undefined) faults.push(`${field} ${fault}`);
+  return fault === undefined;
+}
+
+function findFault(value: unknown, bytesMax: number): string | undefined {
+  if (typeof value !== "string") return `is ${nameOf(value)}, and must be a string`;
+  if (value === "") return "is empty";
+  const bytes = Buffer.byteLength(value);
+  return bytes > bytesMax ? `has ${bytes} bytes, and nameBytesMax is ${bytesMax}` : undefined;
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

@@ -1,0 +1,132 @@
+/**
+ * The connect events: each asked once and never again, for a client waits for the answer. Those
+ * that find no room wait in their order, within their own time.
+ */
+import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
+import type { Agenda, Appointment } from "./agenda.ts";
+import { nowMs } from "./agenda.ts";
+import { isSuccess } from "./answer.ts";
+import type { ConnectRules, ConnectVerdict } from "./connect.ts";
+import { judgeConnect, unavailable } from "./connect.ts";
+import type { EventIds, Sender } from "./event.ts";
+import { JSON_TYPE, traceHeaders, writeConnectBody, writeHeaders } from "./event.ts";
+import type { Health } from "./health.ts";
+import type { Inflight } from "./inflight.ts";
+import type { QuietLog } from "./quiet-log.ts";
+import type { Outcome, Service } from "./service.ts";
+
+export interface ConnectsParts {
+  service: Service;
+  sender: Sender;
+  ids: EventIds;
+  agenda: Agenda;
+  health: Health;
+  inflight: Inflight;
+  log: QuietLog;
+  rules: Omit<ConnectRules, "subprotocols">;
+  observe: (event: "connect", durationMs: number) => void;
+  /** As in DeliveryParts. */
+  wake: () => void;
+}
+
+interface Waiting {
+  request: ConnectRequest;
+  deadlineMs: number;
+  timeout: Appointment;
+  answer: (answer: ConnectAnswer) => void;
+}
+
+export class Connects {
+  readonly #parts: ConnectsParts;
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(parts: ConnectsParts) {
+    this.#parts = parts;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  ask(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
+    return new Promise((answer) => {
+      const deadlineMs = nowMs() + timeoutMs;
+      const timeout = this.#parts.agenda.at(deadlineMs, () => {
+        this.#waiting.delete(waiting);
+        answer(this.#report(request, unavailable("too many requests to it are under way")));
+      });
+      const waiting = { request, deadlineMs, timeout, answer };
+      this.#waiting.add(waiting);
+      this.#parts.wake();
+    });
+  }
+
+  start(fromKept: boolean): void {
+    const { agenda, inflight } = this.#parts;
+    for (const waiting of this.#waiting) {
+      if (!inflight.mayBeginConnect(fromKept)) return;
+      this.#waiting.delete(waiting);
+      agenda.cancel(waiting.timeout);
+      this.#send(waiting);
+    }
+  }
+
+  /** Nobody needs to wait for what cannot be asked. */
+  refuseWaiting(cause: string): void {
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      this.#parts.agenda.cancel(waiting.timeout);
+      waiting.answer(this.#report(waiting.request, unavailable(cause)));
+    }
+  }
+
+  #send({ request, deadlineMs, answer }: Waiting): void {
+    const { health, ids, inflight, observe, rules, sender, service, wake } = this.#parts;
+    const wallMs = Date.now();
+    const body = writeConnectBody(request);
+    const shape = { name: "connect", contentType: JSON_TYPE, messageNumber: 0, body } as const;
+    const event = { ...shape, id: ids.next(), timeMs: wallMs };
+    const { connectionId } = request;
+    const facts = {
+      connectionId,
+      userId: undefined,
+      subprotocol: undefined,
+      connectionState: undefined,
+    };
+    const headers = [...writeHeaders(event, facts, sender, wallMs), ...traceHeaders(request)];
+    inflight.connects += 1;
+    const startMs = nowMs();
+    void service.exchange("POST", headers, body, deadlineMs).then((outcome) => {
+      inflight.connects -= 1;
+      observe("connect", nowMs() - startMs);
+      if (outcome.kind === "answer") health.answered(false);
+      else health.failed(false, outcome.reached, outcome.cause);
+      const { subprotocols } = request;
+      const verdict = judgeConnect(outcome, { ...rules, subprotocols });
+      answer(this.#report(request, verdict, outcome));
+      wake();
+    });
+  }
+
+  #report(request: ConnectRequest, verdict: ConnectVerdict, outcome?: Outcome): ConnectAnswer {
+    const { log, sender, service } = this.#parts;
+    const { connectionId } = request;
+    const fields = { hub: sender.hub, service: service.name, connectionId };
+    const { answer, fault, unknownKeys } = verdict;
+    if (fault !== undefined) {
+      const cause = fault;
+      if (outcome?.kind === "answer" && isSuccess(outcome.status)) {
+        const sentence =
+          "the service's answer to a connect event is not valid: the client gets 503";
+        log.say("error", { ...fields, cause }, sentence);
+      } else {
+        log.say("warn", { ...fields, cause }, "the service failed to answer a connect event");
+      }
+    }
+    if (unknownKeys.length > 0) {
+      const sentence = "the service's answer to a connect event has fields that mean nothing";
+      log.say("warn", { ...fields, unknownKeys: unknownKeys.slice(0, 8) }, sentence);
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * A hub's service behind http:// or https://: CloudEvents in binary mode, one request an event.
+ * This file makes events of calls and decides what may begin when; how lanes, connects, consent
+ * and connections work is in the files beside it.
+ */
+import type { HubLimits } from "../../config/configuration.ts";
+import type { Log } from "../../core/log.ts";
+import type { MessageOpcode } from "../../core/opcode.ts";
+import { TEXT } from "../../core/opcode.ts";
+import type {
+  ConnectAnswer,
+  ConnectionFacts,
+  ConnectRequest,
+  MessageOutcome,
+  Upstream,
+  UpstreamSink,
+} from "../upstream.ts";
+import { HELD } from "../upstream.ts";
+import type { Appointment } from "./agenda.ts";
+import { Agenda, nowMs } from "./agenda.ts";
+import { Connects } from "./connects.ts";
+import { Consent } from "./consent.ts";
+import { Delivery } from "./delivery.ts";
+import type { EventName } from "./event.ts";
+import {
+  BINARY_TYPE,
+  CONNECTED_BODY,
+  EventIds,
+  JSON_TYPE,
+  TEXT_TYPE,
+  writeDisconnectedBody,
+} from "./event.ts";
+import { Health } from "./health.ts";
+import { Inflight } from "./inflight.ts";
+import type { QueuedEvent } from "./lane.ts";
+import type { DroppedEvents } from "./losses.ts";
+import { Losses } from "./losses.ts";
+import { QuietLog } from "./quiet-log.ts";
+import { Service } from "./service.ts";
+
+export interface HttpUpstreamConfiguration {
+  url: string;
+  /** Our origin, as services see it. */
+  name: string;
+  signingKeys: readonly string[];
+  consent: boolean;
+  limits: HubLimits;
+  lifecycleQueueMax: number;
+  connectionStateBytesMax: number;
+  nameBytesMax: number;
+  groupsPerConnectionMax: number;
+}
+
+export interface HttpUpstreamOptions {
+  hub: string;
+  configuration: HttpUpstreamConfiguration;
+  sink: UpstreamSink;
+  log: Log;
+  /** In [0, 1), for jitter. */
+  random?: () => number;
+  /** Told of every request that ended, for the histogram of durations. */
+  observe?: (event: EventName, durationMs: number) => void;
+}
+
+export interface HttpUpstreamCounts {
+  /** Requests under way, connect events included. */
+  inflight: number;
+  /** Connections with events that are not acknowledged. */
+  lanes: number;
+  /** Of those, the ones that wait for a service that failed them. */
+  heldConnections: number;
+  heldMessages: number;
+  heldBytes: number;
+  /** Attempts after the first one of an event, ever. */
+  retries: number;
+  /** Events given up, ever. */
+  dropped: DroppedEvents;
+  /** Sockets to the service. */
+  connections: number;
+  isDown: boolean;
+}
+
+export class HttpUpstream implements Upstream {
+  readonly asks = true;
+  readonly #sink: UpstreamSink;
+  readonly #agenda = new Agenda();
+  readonly #ids = new EventIds();
+  readonly #log: QuietLog;
+  readonly #service: Service;
+  readonly #health: Health;
+  readonly #inflight: Inflight;
+  readonly #consent: Consent;
+  readonly #losses: Losses;
+  readonly #delivery: Delivery;
+  readonly #connects: Connects;
+  #abandonedCount = 0;
+  #askAgain: Appointment | undefined;
+  /** Set while closing waits for what is held. */
+  #whenEmpty: (() => void) | undefined;
+  #isClosing = false;
+
+  constructor(options: HttpUpstreamOptions) {
+    const { hub, configuration, sink, log } = options;
+    const { limits } = configuration;
+    const random = options.random ?? Math.random;
+    const observe = options.observe ?? (() => {});
+    const wake = () => this.#begin();
+    const agenda = this.#agenda;
+    const service = new Service(configuration.url, limits, agenda);
+    const fields = { hub, service: service.name };
+    const sender = {
+      hub,
+      origin: configuration.name,
+      signingKeys: configuration.signingKeys,
+    };
+    const quietLog = new QuietLog(log, agenda);
+    const health = new Health(log, fields, random, () => this.#block());
+    const inflight = new Inflight(limits.serviceInflightMax);
+    const losses = new Losses(quietLog, fields);
+    const shared = { service, sender, agenda, health, inflight, log: quietLog, observe, wake };
+    this.#sink = sink;
+    this.#log = quietLog;
+    this.#service = service;
+    this.#health = health;
+    this.#inflight = inflight;
+    this.#losses = losses;
+    this.#consent = new Consent(service, {
+      isNeeded: configuration.consent,
+      origin: configuration.name,
+      timeoutMs: limits.serviceTimeoutMs,
+      log,
+      fields,
+    });
+    this.#delivery = new Delivery({ ...shared, ...configuration, sink, losses, random });
+    this.#connects = new Connects({ ...shared, ids: this.#ids, rules: configuration });
+  }
+
+  get heldBytes(): number {
+    return this.#delivery.heldBytes;
+  }
+
+  connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
+    return this.#connects.ask(request, timeoutMs);
+  }
+
+  connected(place: number): void {
+    const event = this.#event("connected", JSON_TYPE, CONNECTED_BODY);
+    this.#delivery.add(place, event, () => this.#sink.facts(place));
+  }
+
+  message(
+    place: number,
+    number: number,
+    opcode: MessageOpcode,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): MessageOutcome {
+    const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
+    const body = Buffer.from(bytes.subarray(offset, offset + length));
+    const event = this.#event("message", contentType, body, number);
+    this.#delivery.add(place, event, () => this.#sink.facts(place));
+    return HELD;
+  }
+
+  disconnected(place: number, reason: string, code: number): void {
+    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
+    this.#delivery.add(place, event, () => this.#sink.facts(place));
+  }
+
+  abandoned(facts: ConnectionFacts, reason: string, code: number): void {
+    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
+    this.#abandonedCount += 1;
+    this.#delivery.add(-this.#abandonedCount, event, () => facts);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.#connects.refuseWaiting("the gateway is closing");
+    if (!this.#isEmpty()) {
+      await new Promise<void>((resolve) => {
+        const timeout = this.#agenda.at(nowMs() + timeoutMs, resolve);
+        this.#whenEmpty = () => {
+          this.#agenda.cancel(timeout);
+          resolve();
+        };
+      });
+    }
+    this.#delivery.close();
+    this.#service.close();
+    this.#log.flush();
+    this.#agenda.clear();
+  }
+
+  counts(): HttpUpstreamCounts {
+    return {
+      ...this.#delivery.counts(),
+      inflight: this.#inflight.total,
+      dropped: { ...this.#losses.dropped },
+      connections: this.#service.connections,
+      isDown: this.#health.down,
+    };
+  }
+
+  #event(
+    name: QueuedEvent["name"],
+    contentType: string,
+    body: Uint8Array,
+    messageNumber = 0,
+  ): QueuedEvent {
+    return {
+      name,
+      id: this.#ids.next(),
+      timeMs: Date.now(),
+      queuedAtMs: nowMs(),
+      messageNumber,
+      contentType,
+      body,
+      attempts: 0,
+      failures: 0,
+    };
+  }
+
+  #isEmpty(): boolean {
+    return this.#delivery.isEmpty && this.#inflight.total === 0;
+  }
+
+  /** Begins what may begin. Connect events take their own part first, and more if it is free. */
+  #begin(): void {
+    if (this.#isClosing) {
+      this.#connects.refuseWaiting("the gateway is closing");
+      if (this.#isEmpty()) this.#whenEmpty?.();
+    }
+    if (!this.#consent.isGranted) {
+      this.#askForConsent();
+      return;
+    }
+    this.#connects.start(true);
+    this.#delivery.start();
+    // More than a few connections at a time to a service that is not there would help nobody.
+    if (!this.#health.down) this.#connects.start(false);
+  }
+
+  #askForConsent(): void {
+    const { nextAskMs } = this.#consent;
+    if (nextAskMs === undefined) return;
+    const dueMs = this.#health.down
+      ? Math.max(nextAskMs, this.#health.nextProbeMs ?? nextAskMs)
+      : nextAskMs;
+    if (dueMs > nowMs()) {
+      this.#connects.refuseWaiting("it has not consented to our events");
+      if (!this.#delivery.hasReady) return;
+      this.#agenda.cancel(this.#askAgain);
+      this.#askAgain = this.#agenda.at(dueMs, () => this.#begin());
+      return;
+    }
+    if (!this.#delivery.hasReady && !this.#connects.hasWaiting) return;
+    const isProbe = this.#health.down;
+    if (isProbe) this.#health.beginProbe();
+    void this.#consent.ask().then((outcome) => {
+      if (outcome.kind === "answer") this.#health.answered(isProbe);
+      else this.#health.failed(isProbe, outcome.reached, outcome.cause);
+      this.#block();
+      this.#begin();
+    });
+  }
+
+  #block(): void {
+    this.#delivery.setBlocked(this.#health.down || this.#consent.isWithheld);
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The events of one connection that are not acknowledged yet, in their order. A lane exists only
+ * while there are some, so an idle connection owns nothing here. It is plain state: delivery.ts
+ * moves it.
+ */
+import type { ConnectionFacts } from "../upstream.ts";
+import type { Appointment } from "./agenda.ts";
+import type { HttpEvent } from "./event.ts";
+
+/** The next event waits for its turn, or for the service to be there. */
+export const READY = 0;
+/** The first event is under way, or its answer is being dealt with. */
+export const SENDING = 1;
+/** The first event failed, and waits before it is tried again. */
+export const BACKING_OFF = 2;
+/** Nothing waits: only a lane whose client is being closed stays so, until its disconnected. */
+export const IDLE = 3;
+
+export interface QueuedEvent extends HttpEvent {
+  readonly name: "connected" | "message" | "disconnected";
+  /** Monotonic, unlike `timeMs`. */
+  readonly queuedAtMs: number;
+  /** How often it was sent. */
+  attempts: number;
+  /** How many of the answers were failures that are not worth more than a few attempts. */
+  failures: number;
+}
+
+export class Lane {
+  /** Negative for a client that never had a place. */
+  readonly place: number;
+  readonly facts: ConnectionFacts;
+  readonly events: QueuedEvent[] = [];
+  state: typeof READY | typeof SENDING | typeof BACKING_OFF | typeof IDLE = IDLE;
+  /** Since when the first event has been held for the service; undefined while all is well. */
+  heldSinceMs: number | undefined;
+  /** Backing off ends, or the hold time does. Present in READY (if held) and BACKING_OFF only. */
+  appointment: Appointment | undefined;
+  /** Attempts of the first event that failed. */
+  backoffs = 0;
+  isProbe = false;
+  /** The client is being closed for what its service did: its messages are not taken any more. */
+  failed = false;
+  /** `disconnected` was called: the sink does not know the place any more. */
+  gone = false;
+
+  constructor(place: number, facts: ConnectionFacts) {
+    this.place = place;
+    this.facts = { ...facts };
+  }
+}
