@@ -1,0 +1,146 @@
+/**
+ * `npm run bench:floor`: what one echoed message costs Headgate in CPU time, as a multiple of a
+ * raw C epoll echo run beside it, and what one idle connection costs in memory. Fails above the
+ * project's bounds. It measures no service and no network.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { arch, cpus, release } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { pinned } from "./floor/child.ts";
+import { type CpuFigures, measureCpu } from "./floor/cpu.ts";
+import { type MemoryFigures, measureMemory } from "./floor/memory.ts";
+import { floor, headgate, peer } from "./floor/servers.ts";
+import { formatSpread, markdownTable, spreadOf } from "./floor/statistics.ts";
+
+const RATIO_MAX = 1.3;
+const IDLE_BYTES_MAX = 400;
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "3" },
+    "memory-rounds": { type: "string", default: "3" },
+    text: { type: "boolean", default: false },
+    /** NAME=COMMAND: another WebSocket echo, listening on 127.0.0.1:$PORT. */
+    peer: { type: "string", multiple: true, default: [] },
+    "report-only": { type: "boolean", default: false },
+  },
+});
+await main();
+
+async function main(): Promise<void> {
+  const [floorBinary, loadBinary] = [
+    compile("floor", "floor.c"),
+    compile("load", "load.c", "client.c"),
+  ];
+  const gateway = headgate(root);
+  const peers = options.peer.map((text) => {
+    const [name = "", ...command] = text.split("=");
+    return peer(name, command.join("="));
+  });
+  console.log(describeMachine());
+  const cpu = await measureCpu(loadBinary, [floor(floorBinary), gateway, ...peers], {
+    rounds: Number(options.rounds),
+    seconds: Number(options.seconds),
+    text: options.text,
+    progress,
+  });
+  printCpu(cpu);
+  const memory: MemoryFigures[] = [];
+  for (const contender of Number(options["memory-rounds"]) > 0 ? [gateway, ...peers] : []) {
+    const rounds = Number(options["memory-rounds"]);
+    memory.push(await measureMemory(loadBinary, contender, rounds, progress));
+  }
+  if (memory.length > 0) printMemory(memory);
+  judge(cpu, memory);
+}
+
+function compile(name: string, ...files: string[]): string {
+  const folder = join(root, "build/bench");
+  mkdirSync(folder, { recursive: true });
+  const sources = files.map((file) => join(root, "bench/floor", file));
+  const output = join(folder, name);
+  const flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"];
+  execFileSync(process.env.CC ?? "cc", [...flags, "-o", output, ...sources], { stdio: "inherit" });
+  return output;
+}
+
+function describeMachine(): string {
+  const { model = "unknown" } = cpus()[0] ?? {};
+  const date = new Date().toISOString().slice(0, 16).replace("T", " ");
+  const places =
+    pinned === undefined
+      ? "not pinned: the figures say less"
+      : `server on core ${pinned[0]}, generator on core ${pinned[1]}`;
+  return [
+    `${date} UTC, Node ${process.version}, Linux ${release()} ${arch()}`,
+    `${cpus().length} × ${model}, ${places}`,
+    `${options.rounds} interleaved rounds of ${options.seconds} s, ` +
+      `${options.text ? "text" : "binary"} messages`,
+  ].join("\n");
+}
+
+function printCpu(figures: CpuFigures[]): void {
+  const rows = figures.map(({ scenario, contender, ratios, runs, floorRuns }) => {
+    const median = (pick: (run: (typeof runs)[number]) => number, from = runs) =>
+      spreadOf(from.map(pick)).median;
+    const floorUs = median(({ cpuUs }) => cpuUs, floorRuns).toFixed(2);
+    const floorUserUs = median(({ userUs }) => userUs, floorRuns).toFixed(2);
+    return [
+      scenario.name,
+      contender,
+      formatSpread(spreadOf(ratios), 2),
+      `${median(({ cpuUs }) => cpuUs).toFixed(2)} (${median(({ userUs }) => userUs).toFixed(2)})`,
+      `${floorUs} (${floorUserUs})`,
+      median(({ messagesPerSecond }) => messagesPerSecond).toFixed(0),
+      `${median(({ p50Us }) => p50Us / 1000).toFixed(2)}, ${median(({ p99Us }) => p99Us / 1000).toFixed(2)}`,
+      `${median(({ generatorShare }) => generatorShare * 100).toFixed(0)} %`,
+    ];
+  });
+  const head = [
+    ...["echo", "server", "CPU per message, × floor"],
+    ...["µs (user)", "floor, µs (user)", "messages/s", "p50, p99 ms", "generator's core"],
+  ];
+  console.log(`\n${markdownTable(head, rows)}`);
+  console.log(
+    "\nMedians of the rounds. Where the generator used over 90 % of its core, messages/s and " +
+      "latencies are its own; CPU time per message holds.",
+  );
+}
+
+function printMemory(figures: MemoryFigures[]): void {
+  const rows = figures.map(({ contender, counts, untouched, touched }) => [
+    contender,
+    counts.join(" to "),
+    formatSpread(spreadOf(untouched), 0),
+    formatSpread(spreadOf(touched), 0),
+  ]);
+  const head = ["server", "connections", "bytes per idle connection", "after one message each"];
+  console.log(`\n${markdownTable(head, rows)}`);
+}
+
+function judge(cpu: CpuFigures[], memory: MemoryFigures[]): void {
+  const broken: string[] = [];
+  for (const { scenario, contender, ratios } of cpu) {
+    const { median } = spreadOf(ratios);
+    if (contender === "headgate" && median > RATIO_MAX)
+      broken.push(`${scenario.name}: ${median.toFixed(2)} × the floor, above ${RATIO_MAX}`);
+  }
+  for (const { contender, untouched, touched } of memory) {
+    const bytes = Math.max(spreadOf(untouched).median, spreadOf(touched).median);
+    if (contender === "headgate" && bytes > IDLE_BYTES_MAX)
+      broken.push(`idle connections: ${bytes.toFixed(0)} B each, above ${IDLE_BYTES_MAX}`);
+  }
+  console.log(
+    broken.length === 0 ? "\nwithin the bounds" : `\nout of bounds: ${broken.join("; ")}`,
+  );
+  if (broken.length > 0 && !options["report-only"]) process.exitCode = 1;
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
