@@ -1,0 +1,170 @@
+/**
+ * `npm start`: the chat service in this process and the gateway in a child process, started
+ * together and ended together. README.md beside this file lists the variables that it reads.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { ChatService } from "./service.ts";
+
+const READY_TIMEOUT_MS = 15_000;
+const OTHER_PORTS = " CHAT_GATEWAY_PORT and CHAT_ADMIN_PORT set other ports.";
+
+const gatewayProgram = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const gatewayConfiguration = fileURLToPath(
+  new URL("../../../examples/chat/headgate.yaml", import.meta.url),
+);
+
+/** What went wrong, as one sentence for the person at the terminal. */
+class StartError extends Error {}
+
+interface Ports {
+  chat: number;
+  gateway: number;
+  admin: number;
+}
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function run(): Promise<number> {
+  const ports = readPorts();
+  const signingKey = process.env.CHAT_SIGNING_KEY || randomBytes(24).toString("base64url");
+  const service = new ChatService({
+    hub: "chat",
+    adminUrl: `http://127.0.0.1:${ports.admin}`,
+    adminKey: process.env.HEADGATE_KEY || undefined,
+    gatewayPort: ports.gateway,
+    signingKeys: [signingKey],
+    log: (sentence) => process.stderr.write(`chat: ${sentence}\n`),
+  });
+  await listen(service, ports.chat);
+  const gateway = startGateway(ports, signingKey);
+  const ended = endOf(gateway);
+  const wasStopped = forwardSignals(gateway);
+  try {
+    const isUp = await untilReady(ports.gateway, ended);
+    if (isUp) welcome(ports);
+    const code = await ended;
+    if (wasStopped()) return code;
+    throw new StartError(
+      `The gateway ended with ${code}; what it wrote above says why.${isUp ? "" : OTHER_PORTS}`,
+    );
+  } finally {
+    gateway.kill("SIGTERM");
+    await ended;
+    await service.close();
+  }
+}
+
+function readPorts(): Ports {
+  const read = (name: string, fallback: number): number => {
+    const text = process.env[name] || String(fallback);
+    const port = Number(text);
+    if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+    throw new StartError(`${name} is "${text}"; a port is a number from 1 to 65535.`);
+  };
+  return {
+    chat: read("CHAT_PORT", 3000),
+    gateway: read("CHAT_GATEWAY_PORT", 8000),
+    admin: read("CHAT_ADMIN_PORT", 8001),
+  };
+}
+
+async function listen(service: ChatService, port: number): Promise<void> {
+  try {
+    await service.listen(port, process.env.CHAT_HOST || "127.0.0.1");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === "EADDRINUSE" ? "another program has it" : code;
+    throw new StartError(
+      `The chat service cannot listen on port ${port}: ${why}. Set CHAT_PORT to another port.`,
+      { cause },
+    );
+  }
+}
+
+function startGateway(ports: Ports, signingKey: string): ChildProcess {
+  return spawn(process.execPath, [gatewayProgram, "start", "--config", gatewayConfiguration], {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: {
+      ...process.env,
+      CHAT_PORT: String(ports.chat),
+      CHAT_GATEWAY_PORT: String(ports.gateway),
+      CHAT_ADMIN_PORT: String(ports.admin),
+      CHAT_SIGNING_KEY: signingKey,
+    },
+  });
+}
+
+function endOf(gateway: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    gateway.once("error", reject);
+    gateway.once("exit", (code, signal) => resolve(code ?? (signal === null ? 0 : 1)));
+  });
+}
+
+/**
+ * Returns a question: was there a signal? A Ctrl-C in a terminal reaches the gateway by itself
+ * too; it takes two within half a second for one.
+ */
+function forwardSignals(gateway: ChildProcess): () => boolean {
+  let wasStopped = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      wasStopped = true;
+      gateway.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+    });
+  }
+  // Whatever ends us, a bug included, ends the gateway as well.
+  process.on("exit", () => gateway.kill("SIGTERM"));
+  return () => wasStopped;
+}
+
+/** False when the gateway ended before it was ready. */
+async function untilReady(port: number, ended: Promise<number>): Promise<boolean> {
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  const hasEnded = ended.then(() => true);
+  while (performance.now() < deadlineMs) {
+    const pause = new Promise<boolean>((resolve) => setTimeout(resolve, 50, false));
+    if (await Promise.race([hasEnded, pause])) return false;
+    if (await isReady(port)) return true;
+  }
+  throw new StartError(
+    `The gateway is not ready after ${READY_TIMEOUT_MS / 1000} s; what it wrote above says why.`,
+  );
+}
+
+async function isReady(port: number): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(1000);
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    // Not listening yet.
+    return false;
+  }
+}
+
+function welcome(ports: Ports): void {
+  const bold = (text: string): string => (process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : text);
+  process.stdout.write(
+    [
+      "",
+      `  ${bold(`Chat: http://localhost:${ports.chat}/`)}`,
+      "",
+      "  Open it in two browser windows, choose two names, and talk.",
+      `  Clients:  ws://localhost:${ports.gateway}/chat/<room>?name=<name>`,
+      `  Pushes:   http://127.0.0.1:${ports.admin}/api/hubs/chat/…  (docs/rest-api.md)`,
+      "  Ctrl-C ends both.",
+      "",
+      "",
+    ].join("\n"),
+  );
+}
