@@ -17,7 +17,9 @@
 
 /* The typed arrays of PollerOptions. */
 enum { VIEW_ARENA, VIEW_BATCH, VIEW_GENERATIONS, VIEW_ENTRIES, VIEW_HEADS, VIEW_FLUSHING,
-       VIEW_SHORT, VIEWS };
+       VIEW_SHORT, VIEW_UNMASKING, VIEWS };
+
+enum { UNMASKING_FIELDS = 4 };
 
 /*
  * A poller and what JavaScript holds of it. `owners` counts the functions that carry this as their
@@ -29,6 +31,7 @@ struct handle {
   struct poller *poller; /* NULL once stopped */
   uint8_t *arena;
   size_t arena_length;
+  int32_t *unmasking;
   napi_ref views[VIEWS]; /* keep alive the memory that the poller writes to */
   napi_ref wake;
   napi_async_context context;
@@ -241,18 +244,21 @@ static napi_value peer_address_verb(napi_env env, napi_callback_info call) {
   return result;
 }
 
+/*
+ * Called for almost every message: four numbers as arguments and one as the result cost as much
+ * again as the call itself, so they stand in `unmasking`.
+ */
 static napi_value unmask_verb(napi_env env, napi_callback_info call) {
-  struct handle *handle;
-  int32_t given[4]; /* offset, length, key, state */
-  if (!numbers(env, call, 4, given, &handle) || !is_running(handle) ||
-      !is_within(env, given[0], given[1], handle->arena_length))
-    return NULL;
+  struct handle *handle = arguments(env, call, 0, NULL);
+  if (!is_running(handle)) return NULL;
+  int32_t *const given = handle->unmasking; /* offset, length, key, state */
+  if (!is_within(env, given[0], given[1], handle->arena_length)) return NULL;
   if (given[3] < UTF8_OFF || given[3] >= UTF8_STATES) {
     napi_throw_range_error(env, NULL, "this is no state of the UTF-8 check");
     return NULL;
   }
-  return number(env, mask_unmask(handle->arena + given[0], (size_t)given[1], (uint32_t)given[2],
-                                 given[3]));
+  given[3] = mask_unmask(handle->arena + given[0], (size_t)given[1], (uint32_t)given[2], given[3]);
+  return NULL;
 }
 
 /*
@@ -327,6 +333,7 @@ static const struct view {
     [VIEW_BATCH] = {"batch", napi_int32_array},     [VIEW_ENTRIES] = {"entries", napi_int32_array},
     [VIEW_HEADS] = {"heads", napi_int32_array},     [VIEW_SHORT] = {"short", napi_int32_array},
     [VIEW_FLUSHING] = {"flushing", napi_int32_array},
+    [VIEW_UNMASKING] = {"unmasking", napi_int32_array},
 };
 
 static bool read_numbers(napi_env env, napi_value object, struct poller_options *options) {
@@ -351,6 +358,7 @@ static const char *too_small(const struct poller_options *options, const size_t 
     return "batch holds less than (2 * eventsMax + acceptsMax) records";
   if (counts[VIEW_GENERATIONS] < slots || counts[VIEW_HEADS] < slots)
     return "generations and heads want an element for each slot";
+  if (counts[VIEW_UNMASKING] < UNMASKING_FIELDS) return "unmasking wants four fields";
   if (counts[VIEW_SHORT] < counts[VIEW_FLUSHING] * SHORT_STRIDE)
     return "short wants a pair for each element of flushing";
   if ((size_t)options->input_end > counts[VIEW_ARENA] ||
@@ -360,7 +368,7 @@ static const char *too_small(const struct poller_options *options, const size_t 
 }
 
 static bool read_views(napi_env env, napi_value object, napi_value views[VIEWS],
-                       struct poller_options *options) {
+                       struct poller_options *options, int32_t **unmasking) {
   void *memory[VIEWS];
   size_t counts[VIEWS];
   for (size_t i = 0; i < VIEWS; i++) {
@@ -376,6 +384,7 @@ static bool read_views(napi_env env, napi_value object, napi_value views[VIEWS],
   options->heads = memory[VIEW_HEADS];
   options->flushing = memory[VIEW_FLUSHING];
   options->flushing_count = counts[VIEW_FLUSHING];
+  *unmasking = memory[VIEW_UNMASKING];
   options->short_ones = memory[VIEW_SHORT];
   const char *wrong = too_small(options, counts);
   if (wrong != NULL) napi_throw_range_error(env, NULL, wrong);
@@ -409,8 +418,11 @@ static napi_value create_verb(napi_env env, napi_callback_info call) {
   };
   napi_value given, views[VIEWS], object;
   struct poller_options options;
+  int32_t *unmasking;
   arguments(env, call, 1, &given);
-  if (!read_numbers(env, given, &options) || !read_views(env, given, views, &options)) return NULL;
+  if (!read_numbers(env, given, &options) ||
+      !read_views(env, given, views, &options, &unmasking))
+    return NULL;
   struct handle *handle = calloc(1, sizeof *handle);
   struct poller *poller = handle == NULL ? NULL : poller_create(&options);
   if (poller == NULL) {
@@ -422,6 +434,7 @@ static napi_value create_verb(napi_env env, napi_callback_info call) {
   handle->poller = poller;
   handle->arena = options.arena;
   handle->arena_length = options.arena_length;
+  handle->unmasking = unmasking;
   for (size_t i = 0; i < VIEWS; i++)
     must(napi_create_reference(env, views[i], 1, &handle->views[i]));
   must(napi_add_async_cleanup_hook(env, environment_ends, handle, &handle->cleanup));

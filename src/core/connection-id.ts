@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 
 /** Slots fit in 20 bits and generations in 32, so that a place is a safe integer. */
-const SLOTS_MAX = 2 ** 20;
+export const SLOTS_MAX = 2 ** 20;
 
 const ID = /^([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{10})$/;
 

@@ -37,7 +37,17 @@ function pollerOptions(): seam.PollerOptions {
     heads: new Int32Array(slots).fill(-1),
     flushing: new Int32Array(slots),
     short: new Int32Array(2 * slots),
+    unmasking: new Int32Array(4),
   };
+}
+
+function unmask(
+  { poller, options }: { poller: seam.Poller; options: seam.PollerOptions },
+  ...given: [offset: number, length: number, key: number, utf8: number]
+): number {
+  options.unmasking.set(given);
+  poller.unmask();
+  return options.unmasking[3] as number;
 }
 
 interface Batch {
@@ -166,13 +176,13 @@ test("unmask works on the arena and carries the state of the UTF-8 check", () =>
     100,
   );
   // The euro sign takes the bytes 5 to 7.
-  const state = poller.unmask(100, 6, key, seam.UTF8_ACCEPT);
+  const state = unmask({ poller, options }, 100, 6, key, seam.UTF8_ACCEPT);
   assert.ok(state > seam.UTF8_REJECT);
   const rotated = 0xd3c4f1e2;
-  assert.equal(poller.unmask(106, text.length - 6, rotated, state), seam.UTF8_ACCEPT);
+  assert.equal(unmask({ poller, options }, 106, text.length - 6, rotated, state), seam.UTF8_ACCEPT);
   assert.deepEqual(options.arena.slice(100, 100 + text.length), text);
-  assert.equal(poller.unmask(100, 8, 0, seam.UTF8_OFF), seam.UTF8_OFF);
-  assert.equal(poller.unmask(106, 2, 0, seam.UTF8_ACCEPT), seam.UTF8_REJECT);
+  assert.equal(unmask({ poller, options }, 100, 8, 0, seam.UTF8_OFF), seam.UTF8_OFF);
+  assert.equal(unmask({ poller, options }, 106, 2, 0, seam.UTF8_ACCEPT), seam.UTF8_REJECT);
   poller.stop();
 });
 
@@ -204,8 +214,11 @@ test("a slot that is not open, a range outside its buffer and a stopped poller t
   ]) {
     assert.throws(() => poller.write(slot, bytes, offset as number, length as number), RangeError);
   }
-  assert.throws(() => poller.unmask(options.arena.length, 1, 0, seam.UTF8_OFF), RangeError);
-  assert.throws(() => poller.unmask(0, 1, 0, 99), RangeError);
+  assert.throws(
+    () => unmask({ poller, options }, options.arena.length, 1, 0, seam.UTF8_OFF),
+    RangeError,
+  );
+  assert.throws(() => unmask({ poller, options }, 0, 1, 0, 99), RangeError);
   poller.stop();
   poller.stop();
   assert.throws(() => poller.turn(), /stopped/);
@@ -225,6 +238,7 @@ test("a number out of range and an array that is too small are named", () => {
     [{ heads: new Int32Array(15) }, /generations and heads/],
     [{ generations: new Uint32Array(15) }, /generations and heads/],
     [{ short: new Int32Array(31) }, /short wants a pair/],
+    [{ unmasking: new Int32Array(3) }, /unmasking wants four fields/],
     [{ heads: new Uint8Array(64) as unknown as Int32Array }, /another kind of typed array/],
   ];
   for (const [change, message] of wrong) {
@@ -285,7 +299,8 @@ const PRELUDE = `
     const poller = binding.create({ slots, arena: new Uint8Array(65536), inputStart: 0,
       inputEnd: 65536, eventsMax: 4, acceptsMax: 4, turnBytes: 4096, readBytesMin: 1024,
       readBytesMax: 4096, batch: int32(48), generations: new Uint32Array(slots),
-      entries: int32(3), heads: int32(slots), flushing: int32(slots), short: int32(8) });
+      entries: int32(3), heads: int32(slots), flushing: int32(slots), short: int32(8),
+      unmasking: int32(4) });
     const listener = binding.listen({ address: "127.0.0.1", port: 0, backlog: 4,
       userTimeoutMs: 0 });
     poller.adopt(listener);

@@ -76,6 +76,8 @@ export interface PollerOptions {
   flushing: Int32Array;
   /** Pairs (slot, bytes sent or -errno) of those that did not take all; two for each `flushing`. */
   short: Int32Array;
+  /** What `unmask` is given and gives: offset, length, key, state of the UTF-8 check. */
+  unmasking: Int32Array;
 }
 
 /**
@@ -100,11 +102,11 @@ export interface Poller {
   /** The peer's address, without its port; empty where the peer is gone already. */
   peerAddress(slot: number): string;
   /**
-   * Unmasks bytes of the arena in place; `key` holds the mask's four bytes in the order of
-   * memory, as a little-endian number. With `utf8` other than UTF8_OFF also runs the check
-   * over them and returns its new state.
+   * Unmasks bytes of the arena in place: those that `unmasking` says, with the mask's four bytes
+   * in the order of memory, as a little-endian number. With a state other than UTF8_OFF it also
+   * runs the check over them, and leaves its new state there.
    */
-  unmask(offset: number, length: number, key: number, utf8: number): number;
+  unmask(): void;
   /** Calls `wake` from the event loop whenever the epoll instance has something to report. */
   start(wake: () => void): void;
   /** Closes the epoll instance and all its sockets, listening ones included. */

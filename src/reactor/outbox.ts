@@ -80,7 +80,12 @@ export class Outbox {
       this.#sendBehind(slot, offset, length);
       return;
     }
-    if (this.#entryCount === Outbox.ENTRIES_MAX) this.#sendEntries();
+    if (this.#entryCount === Outbox.ENTRIES_MAX) {
+      this.#sendEntries();
+      // The slot may have a queue now, or be no more.
+      this.send(slot, offset, length);
+      return;
+    }
     const entries = this.#entries;
     const entry = this.#entryCount;
     const at = entry * ENTRY_STRIDE;
@@ -101,13 +106,14 @@ export class Outbox {
 
   /** Sends bytes that do not fit in the arena; the block is kept as long as it is needed. */
   sendBlock(slot: number, block: Block): void {
+    if (this.#slots.heads[slot] !== -1) this.#sendEntries();
+    // Only now: these entries may have left the slot with a queue, or found it broken.
     const flags = this.#slots.flags[slot] as number;
     if ((flags & (BROKEN | CLOSED | FINISHING)) !== 0) return;
     if ((flags & QUEUED) !== 0) {
       this.#enqueue(slot, block, 0);
       return;
     }
-    this.#sendEntries();
     const length = block.bytes.length;
     const sent = this.#options.poller.write(slot, block.bytes, 0, length);
     if (sent < 0) {
@@ -137,10 +143,11 @@ export class Outbox {
     this.#reservedEnd = this.#options.start;
   }
 
-  /** Goes on with the queue of a socket that takes bytes again; true when that emptied it. */
+  /** Goes on with the queue of a socket that takes bytes again; true when it took some. */
   drain(slot: number): boolean {
     const queue = this.#queues.get(slot);
     if (queue === undefined) return false;
+    const bytesBefore = queue.bytes;
     while (queue.bytes > 0) {
       const first = queue.first() as { bytes: Uint8Array; offset: number };
       let { bytes, offset } = first;
@@ -159,7 +166,7 @@ export class Outbox {
         queue.progressTick = this.#options.tick();
         queue.consume(sent, this.#release);
       }
-      if (sent < length) return false;
+      if (sent < length) return queue.bytes < bytesBefore;
     }
     this.#queues.delete(slot);
     const flags = (this.#slots.flags[slot] as number) & ~QUEUED;
@@ -172,6 +179,11 @@ export class Outbox {
   /** Bytes that the slot's socket did not take yet, this turn's own not counted. */
   queuedBytes(slot: number): number {
     return this.#isQueued(slot) ? (this.#queues.get(slot) as WriteQueue).bytes : 0;
+  }
+
+  /** Whether something is still to be sent, this turn's own included. */
+  owes(slot: number): boolean {
+    return this.#isQueued(slot) || this.#slots.heads[slot] !== -1;
   }
 
   /** The tick at which a socket with a queue last took something. */

@@ -52,13 +52,13 @@ export interface SlotEvents {
   hungUp(slot: number): void;
   /** The socket did not take all: a write queue began. */
   queued(slot: number): void;
-  /** All that waited in the write queue is out. */
+  /** Some of what waited in the write queue is out, or all of it. */
   drained(slot: number): void;
   /** The slot's deadline passed, and is gone. */
   expired(slot: number): void;
   /** Parked input of this slot was taken up again; asked whether to go on reading. */
   tookUp(slot: number): void;
-  /** Accepting stopped for want of descriptors or slots, or goes on again (errno 0). */
+  /** Accepting fails for want of descriptors or slots, or succeeds again (errno 0). */
   acceptChanged(errno: number): void;
   /** Once every TICK_MS, behind the deadlines. */
   swept(): void;
@@ -79,9 +79,13 @@ export class Reactor {
   readonly #poller: Poller;
   readonly #events: SlotEvents;
   readonly #batch = new Int32Array((2 * EVENTS_MAX + ACCEPTS_MAX) * BATCH_STRIDE);
+  readonly #unmasking = new Int32Array(4);
   readonly #listeners: number[] = [];
   readonly #startedAtMs = performance.now();
+  /** Of the last try to accept; 0 when it succeeded. */
   #acceptErrno = 0;
+  /** Until the next sweep. */
+  #isAcceptingPaused = false;
   #accepts = true;
   #ready: number[] = [];
   #isScheduled = false;
@@ -112,6 +116,7 @@ export class Reactor {
       heads: this.slots.heads,
       flushing,
       short,
+      unmasking: this.#unmasking,
     });
     this.outbox = new Outbox({
       poller: this.#poller,
@@ -131,8 +136,15 @@ export class Reactor {
   }
 
   /** The unmasking of the arena's bytes, for the WebSocket layer. */
-  unmask = (offset: number, length: number, key: number, utf8: number): number =>
-    this.#poller.unmask(offset, length, key, utf8);
+  unmask = (offset: number, length: number, key: number, utf8: number): number => {
+    const unmasking = this.#unmasking;
+    unmasking[0] = offset;
+    unmasking[1] = length;
+    unmasking[2] = key;
+    unmasking[3] = utf8;
+    this.#poller.unmask();
+    return unmasking[3] as number;
+  };
 
   /** Begins to accept from a listening socket. */
   adopt(descriptor: number): void {
@@ -213,6 +225,8 @@ export class Reactor {
   }
 
   #setInterest(slot: number, bit: number, on: boolean): void {
+    // A flush in between may have found the socket broken, and closed it.
+    if (this.#isClosed(slot)) return;
     const before = this.slots.interest[slot] as number;
     const after = on ? before | bit : before & ~bit;
     if (after === before) return;
@@ -242,6 +256,7 @@ export class Reactor {
     const length = this.#batch[at + 3] as number;
     if (kind === ACCEPTED) {
       this.slots.open(slot, READ);
+      if (this.#acceptErrno !== 0) this.#acceptAgain();
       this.#events.accepted(slot, offset);
       return;
     }
@@ -274,8 +289,14 @@ export class Reactor {
   /** Out of descriptors or slots: the next sweep tries again, and nothing spins meanwhile. */
   #pauseAccepting(errno: number): void {
     for (const listener of this.#listeners) this.#setInterest(listener, READ, false);
+    this.#isAcceptingPaused = true;
     if (this.#acceptErrno === 0) this.#events.acceptChanged(errno);
     this.#acceptErrno = errno;
+  }
+
+  #acceptAgain(): void {
+    this.#acceptErrno = 0;
+    this.#events.acceptChanged(0);
   }
 
   #schedule(): void {
@@ -325,10 +346,9 @@ export class Reactor {
       deadlines[slot] = 0;
       this.#events.expired(slot);
     }
-    if (this.#acceptErrno !== 0 && this.#accepts) {
-      this.#acceptErrno = 0;
+    if (this.#isAcceptingPaused && this.#accepts) {
+      this.#isAcceptingPaused = false;
       for (const listener of this.#listeners) this.#setInterest(listener, READ, true);
-      this.#events.acceptChanged(0);
     }
     this.#events.swept();
   }
