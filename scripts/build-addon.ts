@@ -33,7 +33,6 @@ const flags = [
   "-fvisibility=hidden",
   "-Wall",
   "-Wextra",
-  "-Werror",
   "-UNDEBUG",
   "-D_GNU_SOURCE",
   "-DNAPI_VERSION=9",
@@ -112,9 +111,9 @@ function runNodeGyp(): void {
   if (result.error !== undefined) throw result.error;
   if (result.status !== 0) {
     throw new BuildError(
-      `node-gyp could not build the addon; its own words stand above. It needs Python 3, make and ` +
-        `a C++ compiler (Debian and Ubuntu: apt-get install python3 make g++), and fetches Node's ` +
-        `headers from nodejs.org, which is not needed with a Node that brings them along.`,
+      `node-gyp could not build the addon; its own words stand above. It needs Python 3, make ` +
+        `and a C++ compiler (Debian and Ubuntu: apt-get install python3 make g++), and fetches ` +
+        `Node's headers from nodejs.org, which is not needed with a Node that brings them along.`,
     );
   }
 }

@@ -30,7 +30,7 @@ const flags = [
 
 function sources(folder: string): string[] {
   return readdirSync(folder)
-    .filter((name) => name.endsWith(".c") && name !== "addon.c")
+    .filter((name) => name.endsWith(".c") && !name.startsWith("addon"))
     .sort()
     .map((name) => join(folder, name));
 }

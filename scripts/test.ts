@@ -39,7 +39,11 @@ process.exitCode = (await runAll(chooseSteps())) ? 0 : 1;
 function chooseSteps(): Step[] {
   if (values.long || words.length > 0) return [suite()];
   return [
-    { name: "lint and format", command: join(root, "node_modules/.bin/biome"), args: ["ci", "."] },
+    {
+      name: "lint and format",
+      command: join(root, "node_modules/.bin/biome"),
+      args: ["ci", "--error-on-warnings", "."],
+    },
     { name: "unused code", command: join(root, "node_modules/.bin/knip"), args: [] },
     { name: "package", command: join(root, "node_modules/.bin/publint"), args: ["--strict"] },
     { name: "C tests", command: process.execPath, args: ["dist/scripts/test-native.js"] },
@@ -50,17 +54,20 @@ function chooseSteps(): Step[] {
 /** Every step runs, also behind one that failed: one run shows all that is wrong. */
 async function runAll(steps: Step[]): Promise<boolean> {
   const startedMs = performance.now();
-  const failed: string[] = [];
+  const summary: string[] = [];
+  let failures = 0;
   for (const step of steps) {
     console.log(`\n== ${step.name}`);
     const stepStartedMs = performance.now();
     const passed = await run(step);
-    if (!passed) failed.push(step.name);
-    console.log(`== ${step.name}: ${passed ? "passed" : "FAILED"} in ${since(stepStartedMs)}`);
+    if (!passed) failures += 1;
+    summary.push(
+      `${passed ? "passed" : "FAILED"} ${since(stepStartedMs).padStart(8)}  ${step.name}`,
+    );
   }
-  const verdict = failed.length === 0 ? "everything passed" : `FAILED: ${failed.join(", ")}`;
-  console.log(`\n${verdict}, in ${since(startedMs)}`);
-  return failed.length === 0;
+  const verdict = failures === 0 ? "everything passed" : `FAILED: ${failures} of ${steps.length}`;
+  console.log(`\n== summary\n${summary.join("\n")}\n${verdict}, in ${since(startedMs)}`);
+  return failures === 0;
 }
 
 function run(step: Step): Promise<boolean> {

@@ -1,4 +1,4 @@
-/** What waits, where it waits, and that it is bounded: windows, queues and those who do not read. */
+/** What waits, where, and that it is bounded: windows, queues and those who do not read. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { emptyAnswer, type Target } from "../src/bus/command.ts";
@@ -73,18 +73,13 @@ describe("the window of unacknowledged messages", () => {
     // 24 MB are more than the kernel's buffers on both sides take.
     for (let count = 0; count < 400; count += 1) client.send(message);
     await upstream.until(() => upstream.messages.length === 2, "a full window");
-    const memoryBefore = process.memoryUsage().arrayBuffers;
     await client.until(() => client.socket.writableLength > 0, "the client's backlog");
     for (let at = 0; at < 400; at += 1) {
       await upstream.until(() => upstream.messages.length > at, `message ${at}`);
       const message = upstream.messages[at] as (typeof upstream.messages)[number];
       assert.ok(upstream.messages.length - at <= 2, "no more than the window");
-      message.bytes = Buffer.from(message.bytes.subarray(0, 60_000));
       upstream.acknowledge(message);
-      message.bytes = Buffer.alloc(0);
     }
-    const grown = process.memoryUsage().arrayBuffers - memoryBefore;
-    assert.ok(grown < 40_000_000, `${grown} bytes were kept for one window of 65536`);
     client.destroy();
     await gateway.stop();
   });

@@ -217,7 +217,7 @@ describe("a client whose service is asked", () => {
   });
 });
 
-test("a gateway that stops closes its clients with 1012 and answers handshakes with 503", async () => {
+test("a gateway that stops closes clients with 1012 and answers handshakes with 503", async () => {
   const gateway = await startInProcess();
   const client = await RawClient.open(gateway.port);
   const half = await RawClient.connect(gateway.port);

@@ -1,15 +1,21 @@
 /** One connection from its first byte to its last, over real sockets, with the echo service. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { type InProcessGateway, startInProcess } from "./support/in-process-gateway.ts";
 import { clientFrame, RawClient, upgradeHead } from "./support/raw-client.ts";
+import { seededRandom } from "./support/seed.ts";
 
 const TEXT = 1;
 const BINARY = 2;
 const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
+
+const random = seededRandom();
+
+function randomBytes(length: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, () => 256 * random()));
+}
 
 describe("a connection to echo:", () => {
   let gateway: InProcessGateway;

@@ -67,6 +67,17 @@ void fixture_close(struct fixture *fixture) {
   free(fixture->options.short_ones);
 }
 
+int32_t fixture_meet(struct fixture *fixture, int *client) {
+  *fixture = fixture_defaults();
+  fixture_open(fixture);
+  return fixture_accept(fixture, client);
+}
+
+void fixture_part(struct fixture *fixture, int client) {
+  close(client);
+  fixture_close(fixture);
+}
+
 int client_connect(int port) {
   const struct sockaddr_in address = {.sin_family = AF_INET,
                                       .sin_port = htons((uint16_t)port),

@@ -21,6 +21,10 @@ struct fixture {
 struct fixture fixture_defaults(void);
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
+/* For the many tests of one client: opens with the defaults and accepts it; its slot. */
+int32_t fixture_meet(struct fixture *fixture, int *client);
+/* The client leaves, and all is closed. */
+void fixture_part(struct fixture *fixture, int client);
 
 /* A connected client that blocks for five seconds at the most. */
 int client_connect(int port);

@@ -25,9 +25,7 @@ static void check_pair(const struct fixture *fixture, int32_t index, int32_t slo
 /* A fixture with one client, and its slot owing these texts in one chain. */
 static int32_t open_owing(struct fixture *fixture, int *client, const char *const *texts,
                           int count) {
-  *fixture = fixture_defaults();
-  fixture_open(fixture);
-  const int32_t slot = fixture_accept(fixture, client);
+  const int32_t slot = fixture_meet(fixture, client);
   for (int i = 0; i < count; i++) fixture_owe(fixture, slot, texts[i]);
   kernel_reset();
   return slot;
@@ -35,28 +33,24 @@ static int32_t open_owing(struct fixture *fixture, int *client, const char *cons
 
 static const char *const THREE[] = {"abc", "defg", "hi"};
 
-TEST(flush_single, "one entry leaves with one call and its chain is empty afterwards") {
+/* Flushes so many of THREE at once. */
+static void check_flush(int count, const char *expected) {
   struct fixture fixture;
   int client;
-  const int32_t slot = open_owing(&fixture, &client, THREE, 1);
+  const int32_t slot = open_owing(&fixture, &client, THREE, count);
   CHECK_EQUAL(flush_one(&fixture, slot), 0);
   CHECK_EQUAL(fixture.options.heads[slot], -1);
   CHECK_EQUAL(kernel_send.calls, 1);
-  client_expect(client, "abc", 3);
-  close(client);
-  fixture_close(&fixture);
+  client_expect(client, expected, strlen(expected));
+  fixture_part(&fixture, client);
+}
+
+TEST(flush_single, "one entry leaves with one call and its chain is empty afterwards") {
+  check_flush(1, "abc");
 }
 
 TEST(flush_chain, "a chain leaves in its order with one call") {
-  struct fixture fixture;
-  int client;
-  const int32_t slot = open_owing(&fixture, &client, THREE, 3);
-  CHECK_EQUAL(flush_one(&fixture, slot), 0);
-  CHECK_EQUAL(fixture.options.heads[slot], -1);
-  CHECK_EQUAL(kernel_send.calls, 1);
-  client_expect(client, "abcdefghi", 9);
-  close(client);
-  fixture_close(&fixture);
+  check_flush(3, "abcdefghi");
 }
 
 TEST(flush_interleaved, "entries of two slots that lie interleaved reach each its own client") {
@@ -84,8 +78,7 @@ TEST(flush_short_single, "a short write of one entry is told, and the chain stay
   CHECK_EQUAL(fixture.options.heads[slot], 0);
   CHECK_EQUAL(kernel_send.calls, 1);
   client_expect(client, "ab", 2);
-  close(client);
-  fixture_close(&fixture);
+  fixture_part(&fixture, client);
 }
 
 TEST(flush_short_chain, "a short write in the middle of an entry counts the bytes of the chain") {
@@ -99,8 +92,7 @@ TEST(flush_short_chain, "a short write in the middle of an entry counts the byte
     CHECK_EQUAL(fixture.options.heads[slot], 0);
     CHECK_EQUAL(fixture.options.entries[2], 1);
     client_expect(client, "abcdefghi", (size_t)sent);
-    close(client);
-    fixture_close(&fixture);
+    fixture_part(&fixture, client);
   }
 }
 
@@ -113,8 +105,7 @@ TEST(flush_full, "a full socket is a pair with 0 bytes, single and chained") {
     CHECK_EQUAL(flush_one(&fixture, slot), 1);
     check_pair(&fixture, 0, slot, 0);
     CHECK_EQUAL(fixture.options.heads[slot], 0);
-    close(client);
-    fixture_close(&fixture);
+    fixture_part(&fixture, client);
   }
 }
 
@@ -126,8 +117,7 @@ TEST(flush_interrupted, "a send that a signal interrupts is made again") {
     kernel_script(&kernel_send, -EINTR);
     CHECK_EQUAL(flush_one(&fixture, slot), 0);
     client_expect(client, "abcdefghi", count == 1 ? 3 : 9);
-    close(client);
-    fixture_close(&fixture);
+    fixture_part(&fixture, client);
   }
 }
 
@@ -151,8 +141,7 @@ TEST(flush_long, "a chain of more entries than one call takes leaves whole and i
   CHECK_EQUAL(flush_one(&fixture, slot), 0);
   CHECK_EQUAL(kernel_send.calls, 3);
   expect_digits(client, 6000);
-  close(client);
-  fixture_close(&fixture);
+  fixture_part(&fixture, client);
 }
 
 TEST(flush_long_short, "a short write in a later call is added to what the earlier ones sent") {
@@ -165,8 +154,7 @@ TEST(flush_long_short, "a short write in a later call is added to what the earli
   check_pair(&fixture, 0, slot, 2573);
   CHECK_EQUAL(kernel_send.calls, 2);
   expect_digits(client, 2573);
-  close(client);
-  fixture_close(&fixture);
+  fixture_part(&fixture, client);
 }
 
 TEST(flush_long_failed, "a failure in a later call is told as the bytes that went before it") {
@@ -179,8 +167,7 @@ TEST(flush_long_failed, "a failure in a later call is told as the bytes that wen
     kernel_script(&kernel_send, -FAILURES[i]);
     CHECK_EQUAL(flush_one(&fixture, slot), 1);
     check_pair(&fixture, 0, slot, 2560);
-    close(client);
-    fixture_close(&fixture);
+    fixture_part(&fixture, client);
   }
 }
 
@@ -215,8 +202,7 @@ TEST(flush_closed, "what a closed slot owed is dropped without a word and withou
   CHECK_EQUAL(fixture.options.heads[slot], -1);
   CHECK_EQUAL(kernel_send.calls, 0);
   CHECK_EQUAL(client_read(client), 0);
-  close(client);
-  fixture_close(&fixture);
+  fixture_part(&fixture, client);
 }
 
 TEST(flush_really_full, "a socket that is really full tells how much it took, and WRITABLE later") {
@@ -247,8 +233,7 @@ TEST(flush_really_full, "a socket that is really full tells how much it took, an
     left -= count;
   }
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_WRITABLE);
-  close(client);
-  fixture_close(&fixture);
+  fixture_part(&fixture, client);
 }
 
 TEST(write_verb, "write returns the bytes taken, 0 for a full socket and -errno for a broken one") {
@@ -293,7 +278,6 @@ TEST(close_verb, "close ends the stream for the client, and with reset breaks it
     const int32_t slot = open_owing(&fixture, &client, NULL, 0);
     poller_close(fixture.poller, slot, reset == 1);
     CHECK_EQUAL(client_read(client), reset == 1 ? -ECONNRESET : 0);
-    close(client);
-    fixture_close(&fixture);
+    fixture_part(&fixture, client);
   }
 }

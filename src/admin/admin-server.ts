@@ -184,13 +184,15 @@ export class AdminServer {
     request: IncomingMessage,
     response: ServerResponse,
     body: RequestBody,
-    { status, headers, body: json }: Reply,
+    { status, headers, body: content }: Reply,
   ): void {
-    const payload = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
+    const isText = typeof content === "string";
+    const text = isText || content === undefined ? content : JSON.stringify(content);
+    const payload = text === undefined ? undefined : Buffer.from(text);
     const unwanted = body.isUnwanted;
     response.writeHead(status, {
       ...headers,
-      ...(payload ? { "content-type": "application/json; charset=utf-8" } : {}),
+      ...(payload && !isText ? { "content-type": "application/json; charset=utf-8" } : {}),
       ...(status === 204 ? {} : { "content-length": payload?.byteLength ?? 0 }),
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",

@@ -31,6 +31,7 @@ interface FixtureOptions {
   limits?: Partial<GatewayLimits>;
   ready?: () => boolean;
   status?: () => Promise<object>;
+  metrics?: () => string;
   log?: Log;
 }
 
@@ -51,6 +52,7 @@ export async function startAdmin(t: TestContext, options: FixtureOptions = {}): 
     log: options.log ?? silentLog,
     ready: options.ready ?? (() => true),
     status: options.status ?? (async () => ({})),
+    metrics: options.metrics ?? (() => ""),
   });
   const { host, port } = await server.listen();
   t.after(() => server.close());

@@ -9,7 +9,7 @@ import { routes } from "./routes.ts";
 interface Operation {
   operationId: string;
   parameters?: { name: string; in: string }[];
-  responses: Record<string, { description: string }>;
+  responses: Record<string, { description: string; content?: Record<string, object> }>;
 }
 
 interface Document {
@@ -76,10 +76,27 @@ test("the document holds the paths that are the contract", async (t) => {
     GET /healthz
     GET /readyz
     GET /status
+    GET /metrics
     GET /openapi.json`;
   for (const line of contract.trim().split("\n")) {
     assert.ok(described.has(line.trim()), line.trim());
   }
+});
+
+test("the metrics are described as text, everything else as JSON", async (t) => {
+  const { url } = await startAdmin(t);
+  const document = await fetchDocument(url);
+  const { responses } = document.paths["/metrics"]?.get ?? assert.fail("no /metrics");
+  assert.deepEqual(Object.keys(responses["200"]?.content ?? {}), [
+    "text/plain; version=0.0.4; charset=utf-8",
+  ]);
+  assert.equal(responses["501"], undefined);
+  const operations = Object.values(document.paths).flatMap((each) => Object.values(each));
+  const types = operations
+    .filter(({ operationId }) => operationId !== "metrics")
+    .flatMap((operation) => Object.values(operation.responses))
+    .flatMap(({ content }) => Object.keys(content ?? {}));
+  assert.deepEqual([...new Set(types)], ["application/json"]);
 });
 
 test("operations are named once, and describe their parameters and every answer", async (t) => {

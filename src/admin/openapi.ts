@@ -121,13 +121,13 @@ function describeResponses(route: Route): Record<string, object> {
 }
 
 function describeReply(reply: Described): object {
-  const { description, schema, headers = [] } = reply;
+  const { description, schema, headers = [], mediaType = "application/json" } = reply;
   return {
     description,
     ...(headers.length > 0
       ? { headers: Object.fromEntries(headers.map((name) => [name, headerDescriptions[name]])) }
       : {}),
-    ...(schema ? { content: { "application/json": { schema } } } : {}),
+    ...(schema ? { content: { [mediaType]: { schema } } } : {}),
   };
 }
 

@@ -7,10 +7,10 @@
 export class Reply {
   readonly status: number;
   readonly headers: Record<string, string>;
-  /** Becomes JSON. */
-  readonly body: object | undefined;
+  /** An object becomes JSON; text is sent as it is, and its type is among the headers. */
+  readonly body: object | string | undefined;
 
-  constructor(status: number, headers: Record<string, string> = {}, body?: object) {
+  constructor(status: number, headers: Record<string, string> = {}, body?: object | string) {
     this.status = status;
     this.headers = headers;
     this.body = body;

@@ -1,6 +1,7 @@
 /**
  * Routes about the gateway itself, and those that are known by name and answered with 501.
  */
+import { EXPOSITION_TYPE } from "../metrics/exposition.ts";
 import { Fault, notImplemented, Reply } from "./outcome.ts";
 import type { Method, Route } from "./route.ts";
 
@@ -47,6 +48,25 @@ const status: Route = {
   handle: async (_, services) => new Reply(200, {}, await services.status()),
 };
 
+const metrics: Route = {
+  method: "GET",
+  path: "/metrics",
+  operationId: "metrics",
+  tag: "process",
+  summary: "What the gateway counts, for Prometheus.",
+  replies: {
+    200: {
+      description: "Prometheus' text format, version 0.0.4.",
+      schema: { type: "string" },
+      mediaType: EXPOSITION_TYPE,
+    },
+  },
+  faults: [],
+  handle: (_, services) => {
+    return new Reply(200, { "content-type": EXPOSITION_TYPE }, services.metrics());
+  },
+};
+
 function later(method: Method, path: string, operationId: string, what: string): Route {
   return {
     method,
@@ -69,8 +89,8 @@ export const processRoutes: Route[] = [
   health("GET", "/healthz", "liveness"),
   ready,
   status,
+  metrics,
   later("GET", "/", "dashboard", "The dashboard"),
-  later("GET", "/metrics", "metrics", "The metrics endpoint"),
   later("POST", `${HUB}/:addToGroups`, "addConnectionsToGroups", "Adding by filter"),
   later("POST", `${HUB}/:removeFromGroups`, "removeConnectionsFromGroups", "Removing by filter"),
   later("POST", `${HUB}/:generateToken`, "generateClientToken", "Signing client tokens"),

@@ -16,6 +16,8 @@ export interface AdminServices {
   /** Whether clients may be sent here. */
   ready(): boolean;
   status(): Promise<object>;
+  /** In the format of EXPOSITION_TYPE. */
+  metrics(): string;
 }
 
 /** One request that is authorized and names things that exist or may exist. */
@@ -42,8 +44,10 @@ export interface Parameter {
 export interface Described {
   description: string;
   headers?: string[];
-  /** Of the JSON body, if there is one. */
+  /** Of the body, if there is one. */
   schema?: object;
+  /** The body's; JSON where it is not said. */
+  mediaType?: string;
 }
 
 export interface Route {

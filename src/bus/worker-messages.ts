@@ -2,17 +2,8 @@
  * What supervisor and worker say to each other over their IPC channel. Plain data, cloned by
  * Node's "advanced" serialization.
  */
+import type { WorkerCounts } from "../metrics/worker-counts.ts";
 import type { AnswersMessage, CommandsMessage } from "./local-bus.ts";
-
-/** One worker's counters since its start; `connections` and `handshakesPending` are current. */
-export interface WorkerCounts {
-  connections: number;
-  handshakesPending: number;
-  openedTotal: number;
-  closedTotal: Record<string, number>;
-  messagesReceivedTotal: number;
-  messagesSentTotal: number;
-}
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 

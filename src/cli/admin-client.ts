@@ -3,8 +3,8 @@
  * configuration file, or at the default address.
  */
 import { existsSync } from "node:fs";
+import { formatAddress } from "../core/address.ts";
 import { HeadgateError } from "../core/error.ts";
-import { formatAddress } from "../reactor/listener.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
 import { usageError } from "./failure.ts";
 
@@ -44,7 +44,7 @@ export class AdminClient {
     if (admin.port === 0) {
       throw usageError("The configured admin port is 0, chosen at start; name it with --admin.");
     }
-    const url = `http://${formatAddress(reachableHost(admin.host), admin.port)}`;
+    const url = `http://${formatAddress({ ...admin, host: reachableHost(admin.host) })}`;
     return new AdminClient(url, key ?? admin.keys[0]);
   }
 

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { check } from "./check.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "headgate-check-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = makeTemporaryFolder();
 
 async function run(name: string, text?: string, schema?: boolean) {
   const config = join(folder, name);

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { loadConfiguration, parseConfiguration } from "../config/load.ts";
 import { check } from "./check.ts";
 import { init } from "./init.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "headgate-init-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = makeTemporaryFolder();
 
 let written = "";
 const stream = {

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
+import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { runProgram } from "./program.ts";
 
 interface Run {
@@ -47,17 +46,6 @@ async function run(args: string[], options: RunOptions = {}): Promise<Run> {
   }
 }
 
-interface Context {
-  after(end: () => void): void;
-}
-
-function makeFolder(t: Context, files: Record<string, string> = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), "headgate-cli-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  return folder;
-}
-
 interface SeenRequest {
   line: string;
   authorization: string | undefined;
@@ -67,7 +55,7 @@ interface SeenRequest {
 
 /** An admin listener that answers everything alike, and what it was asked. */
 async function fakeAdmin(
-  t: Context,
+  t: TestContext,
   answer: { status: number; headers?: Record<string, string>; body?: string },
 ): Promise<{ url: string; seen: SeenRequest[] }> {
   const seen: SeenRequest[] = [];
@@ -112,8 +100,8 @@ const wrongLines: [args: string[], stderr: RegExp][] = [
 ];
 
 for (const [args, stderr] of wrongLines) {
-  test(`headgate ${args.join(" ")} says what is wrong and exits with 2`, async (t) => {
-    const result = await run(args, { cwd: makeFolder(t) });
+  test(`headgate ${args.join(" ")} says what is wrong and exits with 2`, async () => {
+    const result = await run(args, { cwd: makeTemporaryFolder() });
     assert.match(result.stderr, stderr);
     assert.equal(result.stdout, "");
     assert.equal(result.code, 2);
@@ -127,8 +115,8 @@ test("without a command it shows the help on stderr and exits with 2", async () 
   assert.equal(code, 2);
 });
 
-test("start and check tell a mistake in the configuration with its place", async (t) => {
-  const cwd = makeFolder(t, { "headgate.yaml": "hubs:\n  chat:\n    servce: http://x\n" });
+test("start and check tell a mistake in the configuration with its place", async () => {
+  const cwd = makeTemporaryFolder({ "headgate.yaml": "hubs:\n  chat:\n    servce: http://x\n" });
   for (const command of ["start", "check"]) {
     const { code, stderr } = await run([command], { cwd });
     assert.match(stderr, /headgate\.yaml:3:5: hubs\.chat\.servce: .*"service"/);
@@ -137,8 +125,8 @@ test("start and check tell a mistake in the configuration with its place", async
   }
 });
 
-test("init writes a file that check finds no mistakes in, once", async (t) => {
-  const cwd = makeFolder(t);
+test("init writes a file that check finds no mistakes in, once", async () => {
+  const cwd = makeTemporaryFolder();
   assert.equal((await run(["init"], { cwd })).code, 0);
   const checked = await run(["check"], { cwd });
   assert.match(checked.stdout, /^headgate\.yaml: no mistakes/);
@@ -185,7 +173,7 @@ test("the key is the option's, else the environment's, else the configured one",
   const { url, seen } = await fakeAdmin(t, { status: 202, headers: matched });
   const yaml = `hubs: { chat: { service: "echo:" } }
 admin: { address: "${url.replace("http://", "")}", keys: [from-file] }`;
-  const cwd = makeFolder(t, { "headgate.yaml": yaml });
+  const cwd = makeTemporaryFolder({ "headgate.yaml": yaml });
   const key = "from-environment";
   const args = ["send", "--hub", "chat", "--all"];
   await run([...args, "--key", "from-option"], { cwd, key });

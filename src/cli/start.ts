@@ -5,9 +5,9 @@ import { existsSync } from "node:fs";
 import type { LogLevel } from "../bus/worker-messages.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { configurationForService, loadConfiguration } from "../config/load.ts";
+import { formatAddress } from "../core/address.ts";
 import { HeadgateError } from "../core/error.ts";
 import type { Log } from "../core/log.ts";
-import { formatAddress } from "../reactor/listener.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
 import { EXIT_DONE, usageError } from "./failure.ts";
@@ -88,8 +88,8 @@ function stopOnSignal(supervisor: Supervisor, log: Log): Promise<void> {
 
 function announce(supervisor: Supervisor, log: Log): void {
   const { version, pid, listen, admin, workers, hubs } = supervisor.status();
-  const clients = listen.map(({ host, port }) => `ws://${formatAddress(host, port)}`);
-  const adminUrl = `http://${formatAddress(admin.host, admin.port)}`;
+  const clients = listen.map((address) => `ws://${formatAddress(address)}`);
+  const adminUrl = `http://${formatAddress(admin)}`;
   for (const { name, paths, service } of hubs) {
     log.info({ hub: name, paths, service }, `hub ${name}: ${paths.join(", ")} to ${service}`);
   }

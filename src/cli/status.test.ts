@@ -18,7 +18,14 @@ test("the status is a page for people", () => {
       { index: 2, pid: undefined, state: "waiting", connections: 0, restarts: 3 },
     ],
     connections: 12_345,
-    hubs: [{ name: "chat", paths: ["/chat", "/chat/:room"], service: "http://127.0.0.1:3000/e" }],
+    hubs: [
+      {
+        name: "chat",
+        paths: ["/chat", "/chat/:room"],
+        service: "http://127.0.0.1:3000/e",
+        connections: 12_345,
+      },
+    ],
   });
   assert.equal(
     page,
@@ -32,8 +39,8 @@ worker  pid  state    connections  restarts
      1  101  ready          12345         0
      2    -  waiting            0         3
 
-hub   paths              service
-chat  /chat /chat/:room  http://127.0.0.1:3000/e
+hub   connections  paths              service
+chat        12345  /chat /chat/:room  http://127.0.0.1:3000/e
 `,
   );
 });

@@ -2,7 +2,7 @@
  * `headgate status`: what the running gateway says of itself, as a page for people or as JSON.
  */
 import type { Writable } from "node:stream";
-import { formatAddress } from "../reactor/listener.ts";
+import { formatAddress } from "../core/address.ts";
 import type { Status } from "../supervisor/status.ts";
 import { AdminClient, type AdminOptions } from "./admin-client.ts";
 import { EXIT_DONE } from "./failure.ts";
@@ -29,18 +29,20 @@ export function formatStatus(answer: Status): string {
   const facts = [
     `gateway      ${ready ? "ready" : "not ready"}, up ${formatDuration(uptimeMs)}, pid ${pid}`,
     `version      ${version}`,
-    `clients      ${listen.map(({ host, port }) => `ws://${formatAddress(host, port)}`).join(" ")}`,
-    `admin        http://${formatAddress(admin.host, admin.port)}`,
+    `clients      ${listen.map((address) => `ws://${formatAddress(address)}`).join(" ")}`,
+    `admin        http://${formatAddress(admin)}`,
     `connections  ${connections}`,
   ];
   const workerRows = workers.map(({ index, pid, state, connections, restarts }) =>
     [index, pid ?? "-", state, connections, restarts].map(String),
   );
-  const hubRows = hubs.map(({ name, paths, service }) => [name, paths.join(" "), service]);
+  const hubRows = hubs.map(({ name, connections, paths, service }) => {
+    return [name, String(connections), paths.join(" "), service];
+  });
   return [
     `${facts.join("\n")}\n`,
     formatTable([["worker", "pid", "state", "connections", "restarts"], ...workerRows]),
-    formatTable([["hub", "paths", "service"], ...hubRows]),
+    formatTable([["hub", "connections", "paths", "service"], ...hubRows]),
   ].join("\n");
 }
 

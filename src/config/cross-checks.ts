@@ -3,8 +3,9 @@
  * valid, so that these mistakes are reported together with the others; a value of the wrong
  * type is skipped here, since the schema reports it.
  */
+import { formatAddress } from "../core/address.ts";
 import { gatewayLimitShape } from "./limits.ts";
-import { formatListenAddress, isLoopback, overlap, parseListenAddress } from "./listen-address.ts";
+import { isLoopback, overlap, parseListenAddress } from "./listen-address.ts";
 import { isAmbiguous, type PathPattern, parsePathPattern } from "./path-pattern.ts";
 import { formatPath, type KeyPath, type Mistake } from "./problem.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, HUB_NAME } from "./schema.ts";
@@ -104,7 +105,7 @@ function checkAddresses(root: Mapping): Mistake[] {
     if (typeof address === "string") continue;
     const other = seen.find((earlier) => overlap(earlier.address, address));
     if (other !== undefined) {
-      const [here, there] = [address, other.address].map(formatListenAddress);
+      const [here, there] = [address, other.address].map(formatAddress);
       const message = `${here} is taken by ${formatPath(other.path)} (${there}); use another port`;
       mistakes.push({ path, part: "value", message });
     }

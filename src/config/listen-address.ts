@@ -43,11 +43,6 @@ export function overlap(a: ListenAddress, b: ListenAddress): boolean {
   return canonical(a.host) === canonical(b.host) || isEverything(a.host) || isEverything(b.host);
 }
 
-export function formatListenAddress(address: ListenAddress): string {
-  const host = isIPv6(address.host) ? `[${address.host}]` : address.host;
-  return `${host}:${address.port}`;
-}
-
 function hostOf(text: string): string {
   if (text === "" || text === "*") return "0.0.0.0";
   return text === "localhost" ? "127.0.0.1" : text;

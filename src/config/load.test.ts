@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, hostname, tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { HeadgateError } from "../core/error.ts";
 import type { Configuration } from "./configuration.ts";
 import {
@@ -15,8 +16,7 @@ import {
 import { ConfigurationError, formatProblem } from "./problem.ts";
 import type { Environment } from "./substitution.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "headgate-load-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = makeTemporaryFolder();
 const file = join(folder, "headgate.yaml");
 
 const HUB = 'hubs: { chat: { service: "echo:" } }\n';

@@ -50,7 +50,7 @@ const SECTIONS: { title: string; path: (string | number)[]; note?: string }[] = 
     title: "`limits`",
     path: ["limits"],
     note:
-      "Those marked *h* may also be set in a hub's own `limits`. Sizes are bytes, " +
+      "Those marked _h_ may also be set in a hub's own `limits`. Sizes are bytes, " +
       "times milliseconds.",
   },
 ];
@@ -64,16 +64,28 @@ export function referencePage(): string {
     const rows = knownKeys(form).map((key) =>
       row(key, child(form, key) ?? {}, marked, form?.required?.includes(key) ?? false),
     );
-    const head = "| key | type | default | meaning |\n|---|---|---|---|\n";
-    return `\n## ${title}\n\n${note === undefined ? "" : `${note}\n\n`}${head}${rows.join("")}`;
+    const table = formatTable(["key", "type", "default", "meaning"], rows);
+    return `\n## ${title}\n\n${note === undefined ? "" : `${note}\n\n`}${table}`;
   });
   return `${INTRODUCTION}${sections.join("")}`;
 }
 
-function row(key: string, node: SchemaNode, marked: string[], isRequired: boolean): string {
-  const mark = marked.includes(key) ? " *h*" : "";
+function row(key: string, node: SchemaNode, marked: string[], isRequired: boolean): string[] {
+  const mark = marked.includes(key) ? " _h_" : "";
   const cells = [`\`${key}\`${mark}`, typeOf(node), defaultOf(node, isRequired), node.description];
-  return `| ${cells.map((cell) => (cell ?? "").replaceAll("|", "\\|")).join(" | ")} |\n`;
+  return cells.map((cell) => (cell ?? "").replaceAll("|", "\\|"));
+}
+
+/** In columns, as formatters of Markdown write it, so that they leave the page as it is. */
+function formatTable(head: string[], rows: string[][]): string {
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((cells) => cells[column]?.length ?? 0)),
+  );
+  const rule = widths.map((width) => "-".repeat(width));
+  return [head, rule, ...rows]
+    .map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | "))
+    .map((line) => `| ${line} |\n`)
+    .join("");
 }
 
 function typeOf(node: SchemaNode): string {

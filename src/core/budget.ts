@@ -27,13 +27,25 @@ export class Budget {
   }
 
   get bytes(): number {
+    return this.#bytesHere + this.unacknowledgedBytes();
+  }
+
+  get #bytesHere(): number {
     const { parked, unfinished, queued } = this.#held;
-    return parked + unfinished + queued + this.unacknowledgedBytes();
+    return parked + unfinished + queued;
   }
 
   /** At 80 %: take no more from those who send much, and let the largest queues go. */
   get isStrained(): boolean {
     return this.bytes >= this.bytesMax * 0.8;
+  }
+
+  /**
+   * Whether letting go of what is held here is called for. A fifth may be held whatever the
+   * carriers hold: theirs stops growing at 80 %, and nothing that is let go here would lower it.
+   */
+  get isOverfull(): boolean {
+    return this.isStrained && this.#bytesHere > this.bytesMax * 0.2;
   }
 
   /** At 95 %: let nobody new in. */

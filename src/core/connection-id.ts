@@ -8,7 +8,8 @@ import { randomBytes } from "node:crypto";
 /** Slots fit in 20 bits and generations in 32, so that a place is a safe integer. */
 export const SLOTS_MAX = 2 ** 20;
 
-const ID = /^([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{10})$/;
+/** The last digit of a place has four bits too many, which are zero. */
+const ID = /^([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{9}[AQgw])$/;
 
 export function makeNonce(): string {
   return randomBytes(8).toString("base64url");

@@ -5,6 +5,7 @@
 import type { GatewayLimits } from "../config/configuration.ts";
 import type { Budget } from "../core/budget.ts";
 import { formatConnectionId } from "../core/connection-id.ts";
+import { zeros } from "../metrics/worker-counts.ts";
 import { type Reactor, TICK_MS } from "../reactor/reactor.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstreams/upstream.ts";
 import {
@@ -18,11 +19,13 @@ import { COMPLETE, INCOMPLETE, RequestHead } from "../websocket/request-head.ts"
 import type { Clocks } from "./clocks.ts";
 import { ASKING, type ConnectionTable, HEAD, PAUSED_ASKING } from "./connection-table.ts";
 import type { Departure } from "./departure.ts";
+import { disconnects } from "./disconnect.ts";
 import type { Hub } from "./hub.ts";
 import { isOriginAllowed } from "./origin.ts";
 import type { PathMatch, PathRouter } from "./paths.ts";
 import type { Reception } from "./reception.ts";
 import {
+  CLIENT_GONE,
   CONNECT_TIMED_OUT,
   HANDSHAKE_TIMED_OUT,
   HEALTHY,
@@ -30,6 +33,10 @@ import {
   ORIGIN_NOT_ALLOWED,
   OUT_OF_BUFFERS,
   PATH_UNKNOWN,
+  refusalReason,
+  refusalReasons,
+  SERVICE_REFUSED,
+  SERVICE_UNAVAILABLE,
   TOO_MANY_CONNECTIONS,
   TOO_MANY_HANDSHAKES,
 } from "./refusal.ts";
@@ -63,8 +70,8 @@ interface Parts {
 }
 
 export class Admission {
-  /** Handshakes that ended without a connection, by status; 0: the client went away. */
-  readonly refused: Record<number, number> = {};
+  /** Handshakes that ended without a connection, by the reason. */
+  readonly refused = zeros(refusalReasons);
   openedTotal = 0;
   readonly #parts: Parts;
   readonly #head: RequestHead;
@@ -116,7 +123,7 @@ export class Admission {
 
   /** The peer left, or its socket broke, before it was a connection. */
   gone(slot: number): void {
-    this.#count(0);
+    this.#count(CLIENT_GONE);
     this.#forget(slot);
     this.#parts.departure.release(slot, false);
   }
@@ -129,6 +136,11 @@ export class Admission {
   /** The gateway stops before this one was a connection. */
   stopped(slot: number): void {
     this.#refuse(slot, NOT_READY);
+  }
+
+  /** The buffers are full, and this one has sent much before it was let in. */
+  shed(slot: number): void {
+    this.#refuse(slot, OUT_OF_BUFFERS);
   }
 
   #takeHead(slot: number): Uint8Array | undefined {
@@ -219,29 +231,20 @@ export class Admission {
     const timeoutMs = Math.max(TICK_MS, Math.min(limits.connectTimeoutMs, leftMs));
     void hub.upstream.connect(request, timeoutMs).then((answer) => {
       if (reactor.isCurrent(place) && connections.phases[slot] === ASKING) {
-        return this.#answered(slot, hub, request, key, answer);
+        return this.#answered(slot, hub, key, answer);
       }
-      // The client is gone; a service that let it in is told so.
-      if (answer.accepted) hub.upstream.abandoned(factsOf(request, answer), "client-gone", 1006);
+      // The client is gone, or was refused by us; a service that let it in is told so.
+      const name = this.#parts.isReady() ? "client-gone" : "gateway-stopping";
+      const { code } = disconnects[name];
+      if (answer.accepted) hub.upstream.abandoned(factsOf(request, answer), name, code);
     });
   }
 
-  #answered(
-    slot: number,
-    hub: Hub,
-    request: ConnectRequest,
-    key: string,
-    answer: ConnectAnswer,
-  ): void {
+  #answered(slot: number, hub: Hub, key: string, answer: ConnectAnswer): void {
     if (!answer.accepted) {
-      this.#count(answer.status);
       const { status, contentType, body } = answer;
+      this.#count(status < 500 ? SERVICE_REFUSED : SERVICE_UNAVAILABLE);
       this.#parts.departure.refuse(slot, encodeResponse(status, contentType, body));
-      return;
-    }
-    if (!this.#parts.isReady()) {
-      hub.upstream.abandoned(factsOf(request, answer), "gateway-stopping", 1012);
-      this.#refuse(slot, NOT_READY);
       return;
     }
     this.#open(slot, hub, key, answer);
@@ -262,12 +265,13 @@ export class Admission {
       hub.members.join(slot, group, limits.groupsPerConnectionMax);
     }
     this.openedTotal += 1;
+    hub.connections += 1;
     clocks.rearm(slot);
     hub.upstream.connected(reactor.placeOf(slot));
   }
 
   #refuse(slot: number, refusal: Refusal): void {
-    this.#count(refusal.status);
+    this.#count(refusalReason(refusal));
     this.#forget(slot);
     const phase = this.#parts.connections.phases[slot];
     if (phase === HEAD || phase === ASKING) {
@@ -275,8 +279,8 @@ export class Admission {
     }
   }
 
-  #count(status: number): void {
-    this.refused[status] = (this.refused[status] ?? 0) + 1;
+  #count(reason: string): void {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
   }
 }
 

@@ -28,11 +28,17 @@ const PING_OFFSET = 0;
 export interface Frame {
   offset: number;
   length: number;
+  /** Of the payload alone. */
+  payloadLength: number;
   block: Block | undefined;
 }
 
 export class Delivery {
   messagesSent = 0;
+  /** Of payload. */
+  bytesSent = 0;
+  /** Messages that were dropped, by the policy for slow consumers. */
+  readonly dropped = { "drop-newest": 0, "drop-oldest": 0 };
   readonly #reactor: Reactor;
   readonly #departure: Departure;
   readonly #softBytes: number;
@@ -62,6 +68,7 @@ export class Delivery {
     }
     if (outcome === DROPPED) return;
     this.messagesSent += 1;
+    this.bytesSent += length;
     if (bytes === this.#reactor.arena) {
       // A client's header is at least four bytes longer than ours: ours fits in front.
       const headerBytes = headerBytesOf(length);
@@ -82,13 +89,13 @@ export class Delivery {
       writeFrameHeader(frame, 0, opcode, length);
       frame.set(payload, headerBytes);
       const block = { bytes: frame, references: 0, droppable: true };
-      return { offset: 0, length: frameBytes, block };
+      return { offset: 0, length: frameBytes, payloadLength: length, block };
     }
     const { arena, outbox } = this.#reactor;
     const at = outbox.reserve(frameBytes);
     writeFrameHeader(arena, at, opcode, length);
     arena.set(payload, at + headerBytes);
-    return { offset: at, length: frameBytes, block: undefined };
+    return { offset: at, length: frameBytes, payloadLength: length, block: undefined };
   }
 
   /** Sends an encoded frame to one of many; whoever is TOO_SLOW is the caller's to close. */
@@ -96,6 +103,7 @@ export class Delivery {
     const outcome = this.#admit(hub, slot);
     if (outcome !== SENT) return outcome;
     this.messagesSent += 1;
+    this.bytesSent += frame.payloadLength;
     this.#send(slot, frame);
     return SENT;
   }
@@ -124,6 +132,11 @@ export class Delivery {
     return this.#reactor.outbox.queuedBytes(slot) > this.#softBytes;
   }
 
+  /** Whether it has taken enough of that to be read again. */
+  isRelieved(slot: number): boolean {
+    return this.#reactor.outbox.queuedBytes(slot) <= this.#softBytes / 2;
+  }
+
   #send(slot: number, frame: Frame): void {
     if (frame.block === undefined) this.#reactor.outbox.send(slot, frame.offset, frame.length);
     else this.#reactor.outbox.sendBlock(slot, frame.block);
@@ -136,9 +149,12 @@ export class Delivery {
     if (queuedBytes > this.#hardBytes) return TOO_SLOW;
     switch (hub.configuration.slowConsumer) {
       case "drop-newest":
+        this.dropped["drop-newest"] += 1;
         return DROPPED;
       case "drop-oldest":
-        this.#reactor.outbox.dropOldest(slot);
+        while (this.isBackedUp(slot) && this.#reactor.outbox.dropOldest(slot)) {
+          this.dropped["drop-oldest"] += 1;
+        }
         return SENT;
       case "keep":
         return SENT;

@@ -4,6 +4,8 @@
  */
 import type { GatewayLimits } from "../config/configuration.ts";
 import type { Budget } from "../core/budget.ts";
+import { zeros } from "../metrics/worker-counts.ts";
+import { Outbox } from "../reactor/outbox.ts";
 import { type Reactor, ticksOf } from "../reactor/reactor.ts";
 import { encodeClose } from "../websocket/encode.ts";
 import type { Violation } from "../websocket/violation.ts";
@@ -18,7 +20,7 @@ const NO_CODE = 1005;
 
 export class Departure {
   /** How many connections ended, by the name of the way. */
-  readonly closed: Partial<Record<DisconnectName, number>> = {};
+  readonly closed = zeros(Object.keys(disconnects) as DisconnectName[]);
   readonly #reactor: Reactor;
   readonly #connections: ConnectionTable;
   readonly #hubs: Hub[];
@@ -41,11 +43,14 @@ export class Departure {
 
   /** We close an open connection: our close frame now, its answer within `closeTimeoutMs`. */
   disconnect(slot: number, name: DisconnectName, sentence?: string): void {
-    if (this.#connections.phases[slot] !== OPEN) return;
+    const { phases } = this.#connections;
+    if (phases[slot] !== OPEN) return;
     const { code, sentence: usual } = disconnects[name];
     const accepted = this.#connections.accepted(slot);
     this.#depart(slot, name, code, CLOSING);
     this.#sendClose(slot, code, sentence ?? usual, accepted);
+    // Making room for the close frame may have found the socket broken, and released it.
+    if (phases.at(slot) !== CLOSING) return;
     this.#setCloseDeadline(slot);
     // The client's close frame is looked for in what it sent already, and then in what comes.
     if (this.#reactor.parked.has(slot)) this.#reactor.takeUp(slot);
@@ -53,17 +58,19 @@ export class Departure {
   }
 
   /** The client broke the protocol or a limit: it is told why, and what it sends is discarded. */
-  fail(slot: number, violation: Violation): void {
-    const { name, closeCode, sentence } = violation;
-    if (this.#connections.phases[slot] === OPEN) {
-      const accepted = this.#connections.accepted(slot);
-      this.#depart(slot, name, closeCode, CLOSING);
-      this.#sendClose(slot, closeCode, sentence, accepted);
-    }
-    this.linger(slot);
+  fail(slot: number, { name, closeCode, sentence }: Violation): void {
+    this.#cutOff(slot, name, closeCode, sentence);
   }
 
-  /** The client's close frame is here: it is answered (RFC 6455, 5.5.1), unless it is the answer. */
+  /** The buffers are full, and this one holds much of them: what is held for it goes at once. */
+  shed(slot: number): void {
+    const { name, code, sentence } = BUFFERS_FULL;
+    // A close frame behind a queue would be read too late, if ever.
+    if (this.#reactor.outbox.queuedBytes(slot) > 0) this.lost(slot, name);
+    else this.#cutOff(slot, name, code, sentence);
+  }
+
+  /** The client's close frame came: it is answered (RFC 6455, 5.5.1), unless it is an answer. */
   clientClosed(slot: number, code: number): void {
     if (this.#connections.phases[slot] === OPEN) {
       this.#depart(slot, "client-closed", code, CLOSING);
@@ -81,14 +88,39 @@ export class Departure {
     this.release(slot, true);
   }
 
+  /** The client finished sending: what is owed to it still goes out, and our FIN behind that. */
+  ended(slot: number): void {
+    const { outbox } = this.#reactor;
+    const phase = this.#connections.phases[slot];
+    if (phase === OPEN) {
+      this.#depart(slot, "client-hung-up", disconnects["client-hung-up"].code, LINGERING);
+    }
+    if (!outbox.owes(slot)) {
+      this.release(slot, false);
+      return;
+    }
+    this.#connections.leave(slot, LINGERING);
+    this.#dropUnfinished(slot);
+    outbox.finish(slot);
+    // Or its end would be announced for ever. Behind our FIN the socket hangs up.
+    this.#reactor.pause(slot);
+    if (phase !== LINGERING) this.#setCloseDeadline(slot);
+  }
+
   /** Says these last bytes to a socket that is no connection yet. */
   refuse(slot: number, response: Uint8Array): void {
-    this.#send(slot, response);
+    if (response.length <= Outbox.BYTES) this.#send(slot, response);
+    else {
+      const block = { bytes: response, references: 0, droppable: false };
+      this.#reactor.outbox.sendBlock(slot, block);
+    }
     this.linger(slot);
   }
 
   /** All is said: a FIN follows it, and input is discarded until the peer ends as well. */
   linger(slot: number): void {
+    // Saying it may have found the socket broken, and released it.
+    if (this.#connections.phases[slot] === FREE) return;
     this.#connections.leave(slot, LINGERING);
     this.#dropUnfinished(slot);
     this.#reactor.outbox.finish(slot);
@@ -104,10 +136,21 @@ export class Departure {
     this.#reactor.close(slot, reset);
   }
 
+  /** What the client sends from now on is discarded. */
+  #cutOff(slot: number, name: DisconnectName, code: number, sentence: string): void {
+    if (this.#connections.phases[slot] === OPEN) {
+      const accepted = this.#connections.accepted(slot);
+      this.#depart(slot, name, code, CLOSING);
+      this.#sendClose(slot, code, sentence, accepted);
+    }
+    this.linger(slot);
+  }
+
   /** The one place where a connection stops being one. */
   #depart(slot: number, name: DisconnectName, code: number, phase: number): void {
     const hub = this.#hubs[this.#connections.hubs[slot] as number] as Hub;
-    this.closed[name] = (this.closed[name] ?? 0) + 1;
+    this.closed[name] += 1;
+    hub.connections -= 1;
     // While the carrier may still ask who this was.
     hub.upstream.disconnected(this.#reactor.placeOf(slot), name, code);
     hub.members.depart(slot);
@@ -141,6 +184,8 @@ export class Departure {
     this.#reactor.outbox.send(slot, offset, bytes.length);
   }
 }
+
+const BUFFERS_FULL = { ...disconnects["buffers-full"], name: "buffers-full" } as const;
 
 /** RFC 6455, 5.5.1: a close frame without a code is answered by one without. */
 const EMPTY_CLOSE = Uint8Array.of(0x88, 0);

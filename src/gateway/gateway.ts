@@ -6,8 +6,10 @@
 import type { Answer, Command } from "../bus/command.ts";
 import type { Configuration, HubConfiguration } from "../config/configuration.ts";
 import { Budget } from "../core/budget.ts";
+import { SLOTS_MAX } from "../core/connection-id.ts";
 import { HeadgateError } from "../core/error.ts";
 import type { Log } from "../core/log.ts";
+import type { WorkerCounts } from "../metrics/worker-counts.ts";
 import type { Binding } from "../reactor/binding.ts";
 import { Reactor, type SlotEvents } from "../reactor/reactor.ts";
 import type { Upstream, UpstreamSink } from "../upstreams/upstream.ts";
@@ -30,6 +32,7 @@ import { Hub } from "./hub.ts";
 import { PathRouter } from "./paths.ts";
 import { PushMemory } from "./push-memory.ts";
 import { Reception } from "./reception.ts";
+import { Shedding } from "./shedding.ts";
 import { HubSink } from "./sink.ts";
 
 /** Descriptors left for files, the bus and whatever else a process opens. */
@@ -52,16 +55,7 @@ export interface GatewayOptions {
   /** This worker takes no more connections, or takes them again. */
   reportFull: (full: boolean) => void;
   /** Called a few times a second. */
-  reportCounts: (counts: GatewayCounts) => void;
-}
-
-export interface GatewayCounts {
-  connections: number;
-  handshakesPending: number;
-  openedTotal: number;
-  closedTotal: Record<string, number>;
-  messagesReceivedTotal: number;
-  messagesSentTotal: number;
+  reportCounts: (counts: WorkerCounts) => void;
 }
 
 export class Gateway {
@@ -76,6 +70,7 @@ export class Gateway {
   readonly #clocks: Clocks;
   readonly #reception: Reception;
   readonly #admission: Admission;
+  readonly #shedding: Shedding;
   readonly #commands: Commands;
   #isStopping = false;
   #isFull = false;
@@ -99,6 +94,7 @@ export class Gateway {
     this.#delivery = new Delivery(reactor, departure, limits);
     const delivery = this.#delivery;
     const parts = { reactor, connections, hubs, delivery, departure, budget, limits, nonce };
+    this.#shedding = new Shedding(parts, (slot) => this.#admission.shed(slot));
     this.#clocks = new Clocks(parts, (slot) => this.#admission.expired(slot));
     const clocks = this.#clocks;
     this.#reception = new Reception({ ...parts, clocks });
@@ -137,14 +133,26 @@ export class Gateway {
     return this.#commands.execute(command);
   }
 
-  counts(): GatewayCounts {
+  /** A copy: it does not change with what is counted afterwards. */
+  counts(): WorkerCounts {
+    const budget = this.#budget;
     return {
       connections: this.#connections.openCount,
       handshakesPending: this.#connections.pendingCount,
       openedTotal: this.#admission.openedTotal,
       closedTotal: { ...this.#departure.closed },
-      messagesReceivedTotal: this.#reception.messagesReceived,
+      refusedTotal: { ...this.#admission.refused },
       messagesSentTotal: this.#delivery.messagesSent,
+      bytesSentTotal: this.#delivery.bytesSent,
+      messagesDroppedTotal: { ...this.#delivery.dropped },
+      memory: {
+        parked: budget.held("parked"),
+        unfinished: budget.held("unfinished"),
+        queued: budget.held("queued"),
+        unacknowledged: budget.unacknowledgedBytes(),
+        max: budget.bytesMax,
+      },
+      hubs: Object.fromEntries(this.#hubs.map((hub) => [hub.name, hub.counts()])),
     };
   }
 
@@ -152,6 +160,8 @@ export class Gateway {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#reactor.stopAccepting();
+    // So that no more clients are steered to a queue from which nobody accepts.
+    this.#options.reportFull(true);
     for (let slot = 0; slot < this.#reactor.slots.used; slot += 1) {
       const phase = this.#connections.phases[slot];
       if (phase === OPEN) this.#departure.disconnect(slot, "gateway-stopping");
@@ -175,11 +185,14 @@ export class Gateway {
       received: (slot, offset, end) => this.#received(slot, offset, end),
       ended: (slot) => this.#ended(slot),
       broke: (slot, errno) => this.#broke(slot, errno),
+      unwritable: (slot, errno) => this.#unwritable(slot, errno),
       hungUp: (slot) => this.#hungUp(slot),
       queued: (slot) => {
         if (this.#connections.phases[slot] === OPEN) this.#clocks.rearm(slot);
       },
-      drained: (slot) => this.#reception.unpause(slot, PAUSED_BACKLOG),
+      drained: (slot) => {
+        if (this.#delivery.isRelieved(slot)) this.#reception.unpause(slot, PAUSED_BACKLOG);
+      },
       expired: (slot) => this.#clocks.expired(slot),
       tookUp: (slot) => this.#reception.tookUp(slot),
       acceptChanged: (errno) => this.#acceptChanged(errno),
@@ -208,11 +221,11 @@ export class Gateway {
       this.#admission.gone(slot);
       return;
     }
-    if (phase === OPEN) {
-      this.#departure.lost(slot, "client-hung-up");
+    if (phase === OPEN && this.#reactor.outbox.isBroken(slot)) {
+      this.#departure.lost(slot, "client-gone");
       return;
     }
-    this.#departure.release(slot, false);
+    this.#departure.ended(slot);
   }
 
   #broke(slot: number, errno: number): void {
@@ -225,13 +238,25 @@ export class Gateway {
       this.#departure.release(slot, true);
       return;
     }
-    if (this.#reactor.parked.has(slot)) {
-      // What it sent before it left is still delivered; then reading finds the end.
-      this.#reception.unpause(slot, PAUSED_BACKLOG);
+    this.#departure.lost(slot, this.#wasStuck(slot, errno) ? "slow-consumer" : "client-gone");
+  }
+
+  #unwritable(slot: number, errno: number): void {
+    if (this.#connections.phases[slot] !== OPEN) {
+      this.#departure.release(slot, true);
       return;
     }
-    const wasStuck = errno === ETIMEDOUT && this.#reactor.outbox.queuedBytes(slot) > 0;
-    this.#departure.lost(slot, wasStuck ? "slow-consumer" : "client-gone");
+    if (this.#wasStuck(slot, errno) && !this.#reactor.parked.has(slot)) {
+      this.#departure.lost(slot, "slow-consumer");
+      return;
+    }
+    // What it sent before it left is still delivered; then reading finds the end.
+    this.#reception.unpause(slot, PAUSED_BACKLOG);
+  }
+
+  /** The kernel gave up a client that had not taken what it was sent. */
+  #wasStuck(slot: number, errno: number): boolean {
+    return errno === ETIMEDOUT && this.#reactor.outbox.queuedBytes(slot) > 0;
   }
 
   #hungUp(slot: number): void {
@@ -244,25 +269,21 @@ export class Gateway {
       this.#reception.unpause(slot, PAUSED_BACKLOG);
       return;
     }
-    if (phase === CLOSING || phase === LINGERING) this.#departure.release(slot, true);
+    // Not a reset: the kernel may still be sending what is owed, our FIN included.
+    if (phase === CLOSING || phase === LINGERING) this.#departure.release(slot, false);
   }
 
   #swept(): void {
     this.#checkFull();
     this.#reception.relieve();
-    while (this.#budget.isStrained) {
-      const slot = this.#reactor.outbox.largestQueue();
-      if (slot === undefined) break;
-      // Its queue goes with it: a close frame behind it would never be read.
-      if (this.#connections.phases[slot] === OPEN) this.#departure.lost(slot, "buffers-full");
-      else this.#departure.release(slot, true);
-    }
+    this.#shedding.swept();
     this.#options.reportCounts(this.counts());
     if (this.#connections.socketCount === 0) this.#socketsGone?.();
   }
 
   /** With a margin, so that one client who comes and goes does not turn the selector. */
   #checkFull(): void {
+    if (this.#isStopping) return;
     const count = this.#connections.openCount + this.#connections.pendingCount;
     const full = count >= this.#connectionsMax * (this.#isFull ? 0.98 : 1);
     if (full === this.#isFull) return;
@@ -316,7 +337,11 @@ export class Gateway {
     const forServices = Object.values(hubs)
       .filter((hub) => hub.service.kind !== "echo")
       .reduce((sum, hub) => sum + hub.limits.serviceInflightMax, 0);
-    const possible = descriptorLimit - DESCRIPTORS_KEPT - forServices;
+    const possible = Math.min(
+      descriptorLimit - DESCRIPTORS_KEPT - forServices,
+      // Where descriptors have no limit, a connection id still names no more slots than these.
+      SLOTS_MAX - this.#options.configuration.listen.length - REFUSING_SLOTS,
+    );
     const connectionsMax = limits.connectionsMax === 0 ? possible : limits.connectionsMax;
     this.#options.log.info({ descriptorLimit, connectionsMax }, "descriptor limit raised");
     if (connectionsMax <= possible && connectionsMax > 0) return connectionsMax;

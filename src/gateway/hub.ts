@@ -2,6 +2,7 @@
  * One hub as this worker runs it: its configuration, its carrier, its members and counters.
  */
 import type { HubConfiguration } from "../config/configuration.ts";
+import type { HubCounts, UpstreamCounts } from "../metrics/worker-counts.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import { Membership } from "./membership.ts";
 
@@ -10,6 +11,11 @@ export class Hub {
   readonly index: number;
   readonly configuration: HubConfiguration;
   readonly members = new Membership();
+  /** Open ones. */
+  connections = 0;
+  messagesReceived = 0;
+  /** Of payload. */
+  bytesReceived = 0;
   /** Set once, right after the carrier was opened with this hub's sink. */
   upstream!: Upstream;
 
@@ -17,5 +23,22 @@ export class Hub {
     this.name = name;
     this.index = index;
     this.configuration = configuration;
+  }
+
+  counts(): HubCounts {
+    return {
+      connections: this.connections,
+      messagesReceivedTotal: this.messagesReceived,
+      bytesReceivedTotal: this.bytesReceived,
+      upstream: this.#upstreamCounts(),
+    };
+  }
+
+  /** Without what a carrier counts besides, for it goes over the channel a few times a second. */
+  #upstreamCounts(): UpstreamCounts | undefined {
+    const counts = this.upstream.counts();
+    if (counts === undefined) return undefined;
+    const { carrier, inflight, heldConnections, retries, dropped, abandoned, durations } = counts;
+    return { carrier, inflight, heldConnections, retries, dropped, abandoned, durations };
   }
 }

@@ -39,7 +39,6 @@ const TOO_MANY_CONTROL_FRAMES: Violation = Object.freeze({
 });
 
 export class Reception {
-  messagesReceived = 0;
   readonly #reactor: Reactor;
   readonly #connections: ConnectionTable;
   readonly #hubs: Hub[];
@@ -181,7 +180,8 @@ export class Reception {
     const { payload, payloadOffset, payloadLength } = this.#receiver;
     const number = (this.#connections.messagesReceived[slot] as number) + 1;
     this.#connections.messagesReceived[slot] = number;
-    this.messagesReceived += 1;
+    hub.messagesReceived += 1;
+    hub.bytesReceived += payloadLength;
     const opcode = this.#receiver.opcode as MessageOpcode;
     const place = this.#reactor.placeOf(slot);
     const outcome = hub.upstream.message(
@@ -238,6 +238,7 @@ export class Reception {
     if (event === PING && this.#connections.phases[slot] === OPEN) {
       const { payload, payloadOffset, payloadLength } = receiver;
       this.#delivery.pong(slot, payload, payloadOffset, payloadLength);
+      if (this.#delivery.isBackedUp(slot)) this.#pause(slot, PAUSED_BACKLOG);
     }
     return true;
   }

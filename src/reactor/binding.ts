@@ -4,6 +4,7 @@
  * callers validate; every verb that can fail in the world returns `-errno`.
  */
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HeadgateError } from "../core/error.ts";
 
@@ -142,14 +143,15 @@ export interface Binding {
 export function loadBinding(): Binding {
   const require = createRequire(import.meta.url);
   // From dist/src/reactor to the package's root.
-  const path = fileURLToPath(new URL("../../../build/Release/headgate.node", import.meta.url));
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  const path = join(root, "build/Release/headgate.node");
   try {
     return require(path) as Binding;
   } catch (cause) {
     throw new HeadgateError(
       "HG_ADDON_MISSING",
       `The native addon could not be loaded from ${path}. Build it for this machine with ` +
-        '"npm run build" in the package of Headgate.',
+        `"npm --prefix ${root} run build:addon".`,
       { cause },
     );
   }

@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from "node:net";
 import { test } from "node:test";
 import type { HeadgateError } from "../core/error.ts";
 import { type Binding, type ListenOptions, loadBinding } from "./binding.ts";
-import { formatAddress, Listeners } from "./listener.ts";
+import { Listeners } from "./listener.ts";
 
 const loopback = { host: "127.0.0.1", port: 0 };
 
@@ -120,11 +120,6 @@ test("a port that another process listens on is refused with its name", async (t
 test("an address that no interface has is refused with its name", async () => {
   const opening = open(new FakeBinding(), [{ host: "192.0.2.1", port: 4321 }]);
   await assert.rejects(opening, { code: "HG_LISTEN_FAILED", message: /EADDRNOTAVAIL/ });
-});
-
-test("an IPv6 address is written in brackets", () => {
-  assert.equal(formatAddress("::1", 8000), "[::1]:8000");
-  assert.equal(formatAddress("0.0.0.0", 8000), "0.0.0.0:8000");
 });
 
 test("a second group does not join the port of a first one in silence", async (t) => {

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { getSystemErrorName } from "node:util";
+import { formatAddress } from "../core/address.ts";
 import { HeadgateError } from "../core/error.ts";
 import { type Binding, loadBinding } from "./binding.ts";
 
@@ -77,7 +78,7 @@ export class Listeners {
       if (result < 0) {
         throw new HeadgateError(
           "HG_STEER_FAILED",
-          `The kernel refused the selector of ${formatAddress(host, port)} ` +
+          `The kernel refused the selector of ${formatAddress({ host, port })} ` +
             `(${getSystemErrorName(result)}); SO_ATTACH_REUSEPORT_CBPF needs Linux 4.5 or newer ` +
             "and a sandbox that lets setsockopt pass.",
         );
@@ -128,7 +129,7 @@ async function refuseForeignGroup(host: string, port: number): Promise<void> {
 }
 
 function listenError(host: string, port: number, name: string, cause?: Error): HeadgateError {
-  const address = formatAddress(host, port);
+  const address = formatAddress({ host, port });
   return new HeadgateError(
     "HG_LISTEN_FAILED",
     `Cannot listen on ${address}: ${adviceFor(name, port)} (${name}).`,
@@ -155,9 +156,4 @@ function adviceFor(name: string, port: number): string {
     default:
       return "the kernel refused";
   }
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function formatAddress(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -139,7 +139,9 @@ export class Outbox {
 
   /** Sends all that is owed, and makes the arena free for new bytes. */
   flush(): void {
-    this.#sendEntries();
+    // Whoever hears that a socket broke may send to others.
+    do this.#sendEntries();
+    while (this.#flushingCount > 0);
     this.#reservedEnd = this.#options.start;
   }
 
@@ -186,6 +188,10 @@ export class Outbox {
     return this.#isQueued(slot) || this.#slots.heads[slot] !== -1;
   }
 
+  isBroken(slot: number): boolean {
+    return ((this.#slots.flags[slot] as number) & BROKEN) !== 0;
+  }
+
   /** The tick at which a socket with a queue last took something. */
   progressTick(slot: number): number {
     return this.#isQueued(slot) ? (this.#queues.get(slot) as WriteQueue).progressTick : 0;
@@ -196,16 +202,13 @@ export class Outbox {
     return this.#queues.get(slot)?.dropOldest(this.#release) ?? false;
   }
 
-  /** The slot with the longest queue, or undefined where nothing is queued. */
-  largestQueue(): number | undefined {
-    let largest: number | undefined;
-    let bytesMax = 0;
-    for (const [slot, queue] of this.#queues) {
-      if (queue.bytes <= bytesMax) continue;
-      bytesMax = queue.bytes;
-      largest = slot;
-    }
-    return largest;
+  /** The socket broke: what waits for it is dropped, as is what is still sent to it. */
+  abandon(slot: number): void {
+    const flags = this.#slots.flags[slot] as number;
+    if ((flags & CLOSED) !== 0) return;
+    this.forget(slot);
+    this.#slots.flags[slot] = (flags & ~QUEUED) | BROKEN;
+    this.#options.setWriteInterest(slot, false);
   }
 
   /** The slot is about to be closed. */
@@ -265,7 +268,9 @@ export class Outbox {
       if (errno > 0) broken.push(this.#options.short[at] as number, errno);
     }
     for (let at = 0; at < broken.length; at += 2) {
-      this.#options.broke(broken[at] as number, broken[at + 1] as number);
+      const slot = broken[at] as number;
+      const isClosed = ((this.#slots.flags[slot] as number) & CLOSED) !== 0;
+      if (!isClosed) this.#options.broke(slot, broken[at + 1] as number);
     }
   }
 
@@ -309,5 +314,6 @@ export class Outbox {
   #break(slot: number, errno: number): void {
     this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | BROKEN;
     this.#options.broke(slot, errno);
+    this.abandon(slot);
   }
 }

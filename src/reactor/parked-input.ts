@@ -18,6 +18,10 @@ export class ParkedInput {
     return this.#bySlot.has(slot);
   }
 
+  bytes(slot: number): number {
+    return this.#bySlot.get(slot)?.length ?? 0;
+  }
+
   /** Copies `bytes`. At most one read is parked for a slot, since a parked slot is not read. */
   put(slot: number, bytes: Uint8Array): void {
     assert(!this.#bySlot.has(slot), `slot ${slot} was read though its input is parked`);

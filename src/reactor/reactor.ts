@@ -48,6 +48,8 @@ export interface SlotEvents {
   ended(slot: number): void;
   /** The socket is of no more use; it is still to be closed. */
   broke(slot: number, errno: number): void;
+  /** It takes nothing any more; what it sent before can still be read, and behind it its end. */
+  unwritable(slot: number, errno: number): void;
   /** Nobody reads this slot, and its peer hung up; what it sent before can still be read. */
   hungUp(slot: number): void;
   /** The socket did not take all: a write queue began. */
@@ -89,6 +91,7 @@ export class Reactor {
   #accepts = true;
   #ready: number[] = [];
   #isScheduled = false;
+  #isStopped = false;
   #sweepTimer: NodeJS.Timeout | undefined;
 
   constructor(binding: Binding, slotsMax: number, budget: Budget, events: SlotEvents) {
@@ -131,7 +134,7 @@ export class Reactor {
       setWriteInterest: (slot, on) => this.#setInterest(slot, WRITE, on),
       schedule: () => this.#schedule(),
       queued: (slot) => events.queued(slot),
-      broke: (slot, errno) => events.broke(slot, errno),
+      broke: (slot, errno) => events.unwritable(slot, errno),
     });
   }
 
@@ -163,6 +166,7 @@ export class Reactor {
   /** Closes every socket that is left. */
   stop(): void {
     clearInterval(this.#sweepTimer);
+    this.#isStopped = true;
     this.#poller.stop();
   }
 
@@ -242,6 +246,8 @@ export class Reactor {
       // Nothing in the arena may still be owed when new bytes come in.
       this.outbox.flush();
       count = this.#poller.turn();
+      // What stands behind the last record is of an earlier batch.
+      this.#batch[count * BATCH_STRIDE + 1] = 0;
       this.outbox.inTurn = true;
       for (let record = 0; record < count; record += 1) this.#dispatch(record * BATCH_STRIDE);
       this.outbox.inTurn = false;
@@ -267,6 +273,8 @@ export class Reactor {
         this.#events.received(slot, offset, offset + length);
         return;
       case WRITABLE:
+        // The break that is reported next says better why than a write would.
+        if (this.#isFailed(slot, at + BATCH_STRIDE)) return;
         if (this.outbox.drain(slot)) this.#events.drained(slot);
         return;
       case END:
@@ -284,6 +292,10 @@ export class Reactor {
         this.#pauseAccepting(length);
         return;
     }
+  }
+
+  #isFailed(slot: number, at: number): boolean {
+    return this.#batch[at] === slot && this.#batch[at + 1] === FAILED;
   }
 
   /** Out of descriptors or slots: the next sweep tries again, and nothing spins meanwhile. */
@@ -308,13 +320,27 @@ export class Reactor {
   /** What came up outside of turns, once for each iteration of the event loop. */
   #iterate(): void {
     this.#isScheduled = false;
+    if (this.#isStopped) return;
     this.#readClock();
     this.outbox.flush();
     const ready = this.#ready;
     this.#ready = [];
     this.outbox.inTurn = true;
+    this.#takeUpReady(ready);
+    this.outbox.inTurn = false;
+    this.outbox.flush();
+  }
+
+  /** One after the other, for as long as turns may take; the rest in the next iteration. */
+  #takeUpReady(ready: number[]): void {
+    const startedAtMs = performance.now();
     let offset = Outbox.FIXED_BYTES + READ_MARGIN_BYTES;
-    for (const place of ready) {
+    for (const [index, place] of ready.entries()) {
+      if (performance.now() - startedAtMs > TURNS_BUDGET_MS) {
+        this.#ready = [...ready.slice(index), ...this.#ready];
+        this.#schedule();
+        return;
+      }
       if (!this.isCurrent(place)) continue;
       const slot = slotOf(place);
       const bytes = this.parked.take(slot);
@@ -329,8 +355,6 @@ export class Reactor {
       }
       if (this.isCurrent(place)) this.#events.tookUp(slot);
     }
-    this.outbox.inTurn = false;
-    this.outbox.flush();
   }
 
   #readClock(): void {

@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import type { AnswersMessage } from "../bus/local-bus.ts";
-import type { LogLevel, WorkerCounts, WorkerMessage } from "../bus/worker-messages.ts";
+import type { LogLevel, WorkerMessage } from "../bus/worker-messages.ts";
 import { makeNonce } from "../core/connection-id.ts";
 import { HeadgateError } from "../core/error.ts";
 import type { Log } from "../core/log.ts";
+import { addCounts, emptyCounts, totalsOf, type WorkerCounts } from "../metrics/worker-counts.ts";
 import { Backoff } from "./backoff.ts";
 import type { SupervisorTiming } from "./timing.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
@@ -45,7 +46,11 @@ export class Member {
   #state: MemberState = "stopped";
   #process: WorkerProcess | undefined;
   #startedAtMs = 0;
+  /** As its process told them last. */
   #counts: WorkerCounts | undefined;
+  /** What its processes before had counted when they were last heard of. */
+  #countsBefore = emptyCounts();
+  #connectionsLost = 0;
   #full = false;
   #restarts = 0;
   /** What the worker said of why it cannot start. */
@@ -80,6 +85,16 @@ export class Member {
 
   get connections(): number {
     return this.#counts?.connections ?? 0;
+  }
+
+  /** Of its processes of now and before: no total goes backwards when one dies. */
+  get counts(): WorkerCounts {
+    return addCounts(this.#countsBefore, this.#counts ?? emptyCounts());
+  }
+
+  /** Ever, with processes that died. */
+  get connectionsLost(): number {
+    return this.#connectionsLost;
   }
 
   get restarts(): number {
@@ -199,6 +214,7 @@ export class Member {
     this.#process = undefined;
     this.#options.closed(process);
     const connectionsLost = this.connections;
+    this.#countsBefore = totalsOf(this.counts);
     this.#counts = undefined;
     this.#full = false;
     if (this.#state === "stopping") {
@@ -220,6 +236,7 @@ export class Member {
 
   #restartLater(process: WorkerProcess, end: WorkerEnd, cause: string, lost: number): void {
     const { code, signal } = end;
+    this.#connectionsLost += lost;
     const worker = this.#options.index + 1;
     const delayMs = this.#backoff.next(performance.now() - this.#startedAtMs);
     this.#options.log.error(

@@ -19,6 +19,8 @@ export interface HubStatus {
   paths: string[];
   /** `echo:`, or the service's URL without its query. */
   service: string;
+  /** Of all workers. */
+  connections: number;
 }
 
 export interface Status {

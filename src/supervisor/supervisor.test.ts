@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { RecordingLog } from "../../test/support/recording-log.ts";
+import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
+import { until } from "../../test/support/until.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { configurationOf } from "../config/load.ts";
-import type { Log } from "../core/log.ts";
+import { emptyCounts } from "../metrics/worker-counts.ts";
 import { loadBinding } from "../reactor/binding.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -19,7 +20,8 @@ const PRELUDE = `
 import { appendFileSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 const send = (message) => process.send(message);
-const counts = (connections) => send({ type: "counts", counts: { connections } });
+const none = ${JSON.stringify(emptyCounts())};
+const counts = (connections) => send({ type: "counts", counts: { ...none, connections } });
 const log = (fields, sentence) => send({ type: "log", level: "info", fields, sentence });
 let begin = () => send({ type: "ready" });
 // Node 20 fails when a channel is closed within the delivery of a message that it had kept.
@@ -42,44 +44,6 @@ process.on("message", (message) => {
 });
 `;
 
-interface Line {
-  level: string;
-  fields: Record<string, unknown>;
-  sentence: string;
-}
-
-/** A log that can be waited for. */
-class Lines {
-  readonly all: Line[] = [];
-  #waiting: (() => void)[] = [];
-
-  readonly log: Log = {
-    debug: this.#writer("debug"),
-    info: this.#writer("info"),
-    warn: this.#writer("warn"),
-    error: this.#writer("error"),
-  };
-
-  #writer(level: string): (fields: object, sentence: string) => void {
-    return (fields, sentence) => {
-      this.all.push({ level, fields: fields as Line["fields"], sentence });
-      for (const wake of this.#waiting.splice(0)) wake();
-    };
-  }
-
-  async find(pattern: RegExp, count = 1): Promise<Line[]> {
-    for (;;) {
-      const found = this.all.filter(({ sentence }) => pattern.test(sentence));
-      if (found.length >= count) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 function configure(workers: number): Configuration {
   return configurationOf({
     listen: [{ address: "127.0.0.1:0" }],
@@ -91,7 +55,7 @@ function configure(workers: number): Configuration {
 
 interface Fixture {
   supervisor: Supervisor;
-  lines: Lines;
+  log: RecordingLog;
   /** What the selectors were set to. */
   steered: string[];
 }
@@ -102,11 +66,9 @@ function prepare(
   source: string,
   options: Partial<SupervisorOptions> = {},
 ): Fixture {
-  const folder = mkdtempSync(join(tmpdir(), "headgate-supervisor-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = makeTemporaryFolder({ "worker.mjs": `${PRELUDE}\n${source}` });
   const workerPath = join(folder, "worker.mjs");
-  writeFileSync(workerPath, `${PRELUDE}\n${source}`);
-  const lines = new Lines();
+  const log = new RecordingLog();
   const steered: string[] = [];
   const binding = loadBinding();
   const recording = {
@@ -118,7 +80,7 @@ function prepare(
   };
   const supervisor = new Supervisor({
     configuration: configure(workers),
-    log: lines.log,
+    log,
     workerPath,
     binding: recording,
     ...options,
@@ -130,7 +92,7 @@ function prepare(
     await supervisor.stop();
     await stopping;
   });
-  return { supervisor, lines, steered };
+  return { supervisor, log, steered };
 }
 
 function pidOf(supervisor: Supervisor, index: number): number {
@@ -160,9 +122,9 @@ test("workers are processes, each with its index, nonce and configuration", asyn
     counts(3);
     send({ type: "ready" });
   };`;
-  const { supervisor, lines } = prepare(t, 2, source, { logLevel: "debug" });
+  const { supervisor, log } = prepare(t, 2, source, { logLevel: "debug" });
   await supervisor.start();
-  const started = (await lines.find(/started/, 2)).map(({ fields }) => fields);
+  const started = (await log.find(/started/, 2)).map(({ fields }) => fields);
   started.sort((a, b) => Number(a.index) - Number(b.index));
   assert.deepEqual(
     started.map(({ worker, index, hubs, listeners, logLevel }) => [
@@ -192,7 +154,9 @@ test("workers are processes, each with its index, nonce and configuration", asyn
   );
   assert.equal(status.connections, 6);
   assert.equal(status.ready, true);
-  assert.deepEqual(status.hubs, [{ name: "chat", paths: ["/chat"], service: "echo:" }]);
+  assert.deepEqual(status.hubs, [
+    { name: "chat", paths: ["/chat"], service: "echo:", connections: 0 },
+  ]);
   assert.notEqual(status.listen[0]?.port, 0);
 });
 
@@ -202,13 +166,13 @@ test("a worker that is killed is logged with its loss, left out, and comes back"
     counts(index + 41);
     send({ type: "ready" });
   };`;
-  const { supervisor, lines, steered } = prepare(t, 2, source);
+  const { supervisor, log, steered } = prepare(t, 2, source);
   await supervisor.start();
   assert.equal(steered.at(-1), "0,1");
   const before = steered.length;
   const pid = pidOf(supervisor, 1);
   process.kill(pid, "SIGKILL");
-  const [line] = await lines.find(/ended/);
+  const [line] = await log.find(/ended/);
   assert.equal(
     line?.sentence,
     "worker 2 ended: killed by SIGKILL; 42 connections lost; starts again in 1 ms",
@@ -221,7 +185,7 @@ test("a worker that is killed is logged with its loss, left out, and comes back"
   assert.deepEqual(steered.slice(before), ["0", "0,1"]);
   assert.equal(supervisor.status().workers[1]?.restarts, 1);
   assert.equal(supervisor.status().workers[0]?.restarts, 0);
-  const sockets = await lines.find(/socket of 1/, 2);
+  const sockets = await log.find(/socket of 1/, 2);
   assert.equal(sockets[0]?.fields.socket, sockets[1]?.fields.socket);
 });
 
@@ -243,9 +207,9 @@ test("a client that waits in a dead worker's queue is served by the next one", a
 test("a worker that keeps dying waits longer each time", async (t) => {
   const source = `begin = () => { send({ type: "ready" }); setImmediate(() => process.exit(7)); };`;
   const timing = { restartDelayMs: 1, restartDelayMsMax: 4 };
-  const { supervisor, lines } = prepare(t, 1, source, { timing });
+  const { supervisor, log } = prepare(t, 1, source, { timing });
   await supervisor.start();
-  const ends = await lines.find(/worker 1 ended: exit code 7/, 4);
+  const ends = await log.find(/worker 1 ended: exit code 7/, 4);
   assert.deepEqual(
     ends.slice(0, 4).map(({ fields }) => [fields.delayMs, fields.code]),
     [1, 2, 4, 4].map((delayMs) => [delayMs, 7]),
@@ -254,11 +218,14 @@ test("a worker that keeps dying waits longer each time", async (t) => {
 
 test("a worker that does not become ready in time is killed and tried again", async (t) => {
   const source = `begin = (start, life) => { if (life > 1) send({ type: "ready" }); };`;
-  const { supervisor, lines } = prepare(t, 1, source, { timing: { readyTimeoutMs: 300 } });
+  const { supervisor, log } = prepare(t, 1, source, { timing: { readyTimeoutMs: 300 } });
   await supervisor.start();
-  const [line] = await lines.find(/ended/);
+  const [line] = await log.find(/ended/);
   assert.match(line?.sentence ?? "", /not ready within 300 ms, killed/);
-  assert.equal(supervisor.status().workers[0]?.restarts, 1);
+  // More than one where a busy machine is late with the next ones too.
+  const { state, restarts } = supervisor.status().workers[0] ?? { restarts: 0 };
+  assert.equal(state, "ready");
+  assert.ok(restarts >= 1);
 });
 
 test("a worker that cannot start ends the start, and leaves nothing behind", async (t) => {
@@ -267,14 +234,14 @@ test("a worker that cannot start ends the start, and leaves nothing behind", asy
     send({ type: "failed", code: "HG_DESCRIPTORS_FEW", message: "Raise the limit." });
     leave();
   };`;
-  const { supervisor, lines } = prepare(t, 2, source);
+  const { supervisor, log } = prepare(t, 2, source);
   const starting = supervisor.start();
   await until(() => supervisor.status().workers.length === 2);
   const pid = pidOf(supervisor, 0);
   const { port } = supervisor.addresses[0] ?? { port: 0 };
   await assert.rejects(starting, { code: "HG_DESCRIPTORS_FEW", message: "Raise the limit." });
   assert.equal(isAlive(pid), false);
-  assert.deepEqual(lines.all, []);
+  assert.deepEqual(log.lines, []);
   await assert.rejects(once(connect(port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
 });
 
@@ -289,10 +256,10 @@ test("a worker that cannot start a second time is tried again", async (t) => {
     send({ type: "failed", code: "HG_DESCRIPTORS_FEW", message: "Raise the limit." });
     leave();
   };`;
-  const { supervisor, lines } = prepare(t, 1, source);
+  const { supervisor, log } = prepare(t, 1, source);
   await supervisor.start();
   process.kill(pidOf(supervisor, 0), "SIGKILL");
-  await lines.find(/worker 1 ended: Raise the limit/);
+  await log.find(/worker 1 ended: Raise the limit/);
   await until(() => supervisor.status().workers[0]?.state === "ready");
   assert.equal(supervisor.status().workers[0]?.restarts, 2);
 });
@@ -337,13 +304,13 @@ test("stopping fails readiness at once, and tells every worker to end", async (t
     log({}, "told");
     process.on("SIGUSR2", leave);
   };`;
-  const { supervisor, lines } = prepare(t, 2, source);
+  const { supervisor, log } = prepare(t, 2, source);
   await supervisor.start();
   assert.equal(await readiness(supervisor), 200);
   const pids = [0, 1].map((index) => pidOf(supervisor, index));
   const stopping = supervisor.stop();
   assert.equal(await readiness(supervisor), 503);
-  await lines.find(/told/, 2);
+  await log.find(/told/, 2);
   assert.deepEqual(pids.map(isAlive), [true, true]);
   for (const pid of pids) process.kill(pid, "SIGUSR2");
   await stopping;
@@ -359,30 +326,30 @@ test("stopping fails readiness at once, and tells every worker to end", async (t
 });
 
 test("a worker that does not end in time is killed, with a warning", async (t) => {
-  const { supervisor, lines } = prepare(t, 1, "stop = () => {};", {
+  const { supervisor, log } = prepare(t, 1, "stop = () => {};", {
     timing: { stopTimeoutMs: 50 },
   });
   await supervisor.start();
   await supervisor.stop();
-  const [line] = await lines.find(/did not end within 50 ms and is killed/);
+  const [line] = await log.find(/did not end within 50 ms and is killed/);
   assert.equal(line?.level, "warn");
 });
 
 test("stopping a second time does not wait for the workers", async (t) => {
-  const { supervisor, lines } = prepare(t, 1, `stop = () => log({}, "told");`);
+  const { supervisor, log } = prepare(t, 1, `stop = () => log({}, "told");`);
   await supervisor.start();
   const stopping = supervisor.stop();
-  await lines.find(/told/);
+  await log.find(/told/);
   await supervisor.stop();
   await stopping;
-  assert.equal(lines.all.at(-1)?.sentence, "told");
+  assert.equal(log.lines.at(-1)?.sentence, "told");
 });
 
 test("stopping while a worker waits for its restart, or while starting, leaves none", async (t) => {
   const waiting = prepare(t, 1, "", { timing: { restartDelayMs: 60_000 } });
   await waiting.supervisor.start();
   process.kill(pidOf(waiting.supervisor, 0), "SIGKILL");
-  await waiting.lines.find(/ended/);
+  await waiting.log.find(/ended/);
   await waiting.supervisor.stop();
   assert.equal(waiting.supervisor.status().workers[0]?.state, "stopped");
 

@@ -12,6 +12,9 @@ import type { LogLevel } from "../bus/worker-messages.ts";
 import type { Configuration, HubConfiguration, ListenAddress } from "../config/configuration.ts";
 import { HeadgateError } from "../core/error.ts";
 import type { Log } from "../core/log.ts";
+import { formatFamilies } from "../metrics/exposition.ts";
+import { families } from "../metrics/families.ts";
+import { addCounts, emptyCounts, type WorkerCounts } from "../metrics/worker-counts.ts";
 import type { Binding } from "../reactor/binding.ts";
 import { Listeners } from "../reactor/listener.ts";
 import { ConnectionLog } from "./connection-log.ts";
@@ -64,6 +67,7 @@ export class Supervisor {
       log,
       ready: () => this.ready,
       status: async () => this.status(),
+      metrics: () => this.metrics(),
     });
     this.#connectionLog = new ConnectionLog(
       log,
@@ -126,7 +130,20 @@ export class Supervisor {
     return this.#stopping;
   }
 
+  /** In Prometheus' text format. */
+  metrics(): string {
+    return formatFamilies(families, {
+      version: packageVersion(),
+      workers: this.#members.map(({ index, state, restarts }) => {
+        return { index: index + 1, isReady: state === "ready", restarts };
+      }),
+      connectionsLostTotal: this.#members.reduce((sum, each) => sum + each.connectionsLost, 0),
+      counts: this.#counts,
+    });
+  }
+
   status(): Status {
+    const { hubs } = this.#counts;
     return {
       version: packageVersion(),
       pid: process.pid,
@@ -138,8 +155,15 @@ export class Supervisor {
         return { index: index + 1, pid, state, connections, restarts };
       }),
       connections: this.connections,
-      hubs: Object.entries(this.#configuration.hubs).map(([name, hub]) => hubStatus(name, hub)),
+      hubs: Object.entries(this.#configuration.hubs).map(([name, hub]) => {
+        return hubStatus(name, hub, hubs[name]?.connections ?? 0);
+      }),
     };
+  }
+
+  /** Of all workers. */
+  get #counts(): WorkerCounts {
+    return this.#members.map(({ counts }) => counts).reduce(addCounts, emptyCounts());
   }
 
   async #open(): Promise<void> {
@@ -221,9 +245,9 @@ export class Supervisor {
 // Its own file and process; it is not imported here.
 const defaultWorkerPath = fileURLToPath(new URL("../worker/main.js", import.meta.url));
 
-function hubStatus(name: string, hub: HubConfiguration): HubStatus {
+function hubStatus(name: string, hub: HubConfiguration, connections: number): HubStatus {
   const { service } = hub;
   // What stands in a query may be a secret.
   const url = service.kind === "http" ? service.url.replace(/\?.*$/, "") : "echo:";
-  return { name, paths: hub.paths, service: url };
+  return { name, paths: hub.paths, service: url, connections };
 }

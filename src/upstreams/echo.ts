@@ -15,6 +15,8 @@ export class EchoUpstream implements Upstream {
     this.#sink = sink;
   }
 
+  counts(): undefined {}
+
   /** Lets everybody in; a gateway that looks at `asks` does not come here. */
   async connect(): Promise<ConnectAnswer> {
     return {

@@ -4,6 +4,7 @@
  * alike; the echo: service is one of them.
  */
 import type { MessageOpcode } from "../core/opcode.ts";
+import type { UpstreamCounts } from "../metrics/worker-counts.ts";
 
 /** `message` was dealt with before it returned. */
 export const ACKNOWLEDGED = 0;
@@ -52,6 +53,8 @@ export interface Upstream {
   readonly asks: boolean;
   /** Bytes of payload that are held until they are acknowledged. */
   readonly heldBytes: number;
+  /** For the metrics; undefined for carriers that leave nothing to count (echo:). */
+  counts(): UpstreamCounts | undefined;
   /**
    * Asks the service; never rejects: no answer within `timeoutMs` is a refusal with 503. The
    * answer's shape has been checked (userId, groups and state are within their limits).

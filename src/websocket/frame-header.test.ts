@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkFrameHeader, decodeFrameHeader, FrameHeader } from "./frame-header.ts";
-import { encodeClientFrame } from "./testing.ts";
+import { encodeClientFrame } from "./receiver.test.helper.ts";
 import { LENGTH_NOT_MINIMAL } from "./violation.ts";
 
 function decode(bytes: Uint8Array): FrameHeader {

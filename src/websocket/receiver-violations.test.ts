@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BINARY, TEXT } from "../core/opcode.ts";
-import { type ClientFrame, concat, eventsOf } from "./testing.ts";
+import { type ClientFrame, concat, eventsOf } from "./receiver.test.helper.ts";
 import * as violations from "./violation.ts";
 
 const hello: ClientFrame = { opcode: TEXT, payload: "Hello" };

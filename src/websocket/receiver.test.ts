@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BINARY, TEXT } from "../core/opcode.ts";
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from "./frame-header.ts";
-import { MESSAGE, Receiver } from "./receiver.ts";
 import {
   type ClientFrame,
   concat,
@@ -13,7 +12,8 @@ import {
   limits,
   MESSAGE_BYTES_MAX,
   naiveUnmask,
-} from "./testing.ts";
+} from "./receiver.test.helper.ts";
+import { MESSAGE, Receiver } from "./receiver.ts";
 import * as violations from "./violation.ts";
 
 function hex(text: string): string {

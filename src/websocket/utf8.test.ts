@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isUtf8 } from "node:buffer";
 import { test } from "node:test";
-import { concat } from "./testing.ts";
+import { concat } from "./receiver.test.helper.ts";
 import { checkUtf8, UTF8_ACCEPT, UTF8_REJECT } from "./utf8.ts";
 
 function check(...bytes: number[]): number {

@@ -3,7 +3,7 @@
  * most, and only when they changed. The last that was told is what a crash is measured by.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { WorkerCounts } from "../bus/worker-messages.ts";
+import type { WorkerCounts } from "../metrics/worker-counts.ts";
 
 const INTERVAL_MS = 100;
 
@@ -18,6 +18,7 @@ export class CountsReporter {
     this.#send = send;
   }
 
+  /** `counts` are of that moment: they do not change afterwards. */
   report(counts: WorkerCounts): void {
     this.#latest = counts;
     if (this.#timer === undefined) this.#flush();
@@ -34,9 +35,8 @@ export class CountsReporter {
     this.#timer = undefined;
     const latest = this.#latest;
     if (latest === undefined || isDeepStrictEqual(latest, this.#sent)) return;
-    // The caller may go on counting in the same object.
-    this.#sent = structuredClone(latest);
-    this.#send(this.#sent);
+    this.#sent = latest;
+    this.#send(latest);
     this.#timer = setTimeout(() => this.#flush(), INTERVAL_MS);
     this.#timer.unref();
   }

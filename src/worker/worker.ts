@@ -59,6 +59,8 @@ export class Worker {
       this.#gateway.adopt(FIRST_LISTENER_DESCRIPTOR + listener);
     }
     this.#gateway.start();
+    // Before it is ready: from then on its metrics are all there, from 0.
+    this.#countsReporter.report(this.#gateway.counts());
   }
 
   receive(message: CommandsMessage): void {

@@ -4,13 +4,12 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { makeTemporaryFolder } from "./temporary-folder.ts";
 
 const COMMAND = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
@@ -38,12 +37,15 @@ export class GatewayProcess {
   port = 0;
   adminPort = 0;
   #changed: (() => void)[] = [];
+  /** It has ended, and all that it wrote was read. */
+  #isOver = false;
 
   constructor(child: ChildProcess) {
     this.child = child;
     running.add(child);
-    child.on("exit", () => {
-      running.delete(child);
+    child.on("exit", () => running.delete(child));
+    child.on("close", () => {
+      this.#isOver = true;
       this.#notify();
     });
     createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
@@ -53,23 +55,28 @@ export class GatewayProcess {
     });
   }
 
-  /** `hubs` is YAML, `more` further top-level lines; ports are the kernel's choice. */
-  static async start(hubs: string, more = ""): Promise<GatewayProcess> {
-    const folder = mkdtempSync(join(tmpdir(), "headgate-test-"));
-    const file = join(folder, "headgate.yaml");
+  /**
+   * `hubs` is YAML, `more` further top-level lines; ports are the kernel's choice. A terminal
+   * gives a command a process group of its own, as `detached` does.
+   */
+  static async start(
+    hubs: string,
+    more = "",
+    { detached = false }: { detached?: boolean } = {},
+  ): Promise<GatewayProcess> {
     const lines = [
       "listen: [{ address: '127.0.0.1:0' }]",
       "admin: { address: '127.0.0.1:0' }",
       more,
       `hubs:\n  ${hubs.replaceAll("\n", "\n  ")}\n`,
     ];
-    writeFileSync(file, lines.join("\n"));
+    const folder = makeTemporaryFolder({ "headgate.yaml": lines.join("\n") });
+    const file = join(folder, "headgate.yaml");
     const child = spawn(
       process.execPath,
       [COMMAND, "start", "--config", file, "--log-level", "debug"],
-      { stdio: ["ignore", "inherit", "pipe"] },
+      { stdio: ["ignore", "inherit", "pipe"], detached },
     );
-    child.on("exit", () => rmSync(folder, { recursive: true }));
     const gateway = new GatewayProcess(child);
     const ready = await gateway.record(({ msg }) => msg.startsWith("ready:"));
     gateway.port = Number(/:(\d+)$/.exec((ready.clients as string[])[0] as string)?.[1]);
@@ -87,8 +94,7 @@ export class GatewayProcess {
     const deadlineMs = Date.now() + timeoutMs;
     const timer = setTimeout(() => this.#notify(), timeoutMs + 1);
     while (!condition()) {
-      const isOver = this.child.exitCode !== null || Date.now() > deadlineMs;
-      if (isOver) {
+      if (this.#isOver || Date.now() > deadlineMs) {
         const log = this.records.map((record) => JSON.stringify(record)).join("\n");
         throw new Error(`waited in vain for ${what}\n${log}\n${this.outcries.join("\n")}`);
       }

@@ -42,6 +42,8 @@ export class HeldUpstream implements Upstream {
     this.sink = sink;
   }
 
+  counts(): undefined {}
+
   connect(request: ConnectRequest): Promise<ConnectAnswer> {
     this.requests.push(request);
     this.#notify();

@@ -7,7 +7,7 @@ import { parseConfiguration } from "../../src/config/load.ts";
 import { makeNonce } from "../../src/core/connection-id.ts";
 import { type Log, silentLog } from "../../src/core/log.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
-import { loadBinding } from "../../src/reactor/binding.ts";
+import { type Binding, loadBinding } from "../../src/reactor/binding.ts";
 import { EchoUpstream } from "../../src/upstreams/echo.ts";
 import type { Upstream, UpstreamSink } from "../../src/upstreams/upstream.ts";
 
@@ -18,6 +18,8 @@ export interface InProcessOptions {
   limits?: string;
   openUpstream?: (sink: UpstreamSink) => Upstream;
   log?: Log;
+  /** Default: the addon as it is. */
+  binding?: Binding;
 }
 
 export interface InProcessGateway {
@@ -36,7 +38,7 @@ after(async () => {
 const ECHO_HUB = "paths: [/]\nservice: 'echo:'";
 
 export async function startInProcess(options: InProcessOptions = {}): Promise<InProcessGateway> {
-  const binding = loadBinding();
+  const binding = options.binding ?? loadBinding();
   const listener = { address: "127.0.0.1", port: 0, backlog: 512, userTimeoutMs: 30_000 };
   const descriptor = binding.listen(listener);
   const port = binding.listenPort(descriptor);

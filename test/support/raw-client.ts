@@ -36,7 +36,7 @@ export interface ServerFrame {
 }
 
 /** The whole frames at the start of `bytes`, and what is left. */
-function decodeServerFrames(bytes: Buffer): { frames: ServerFrame[]; rest: Buffer } {
+export function decodeServerFrames(bytes: Buffer): { frames: ServerFrame[]; rest: Buffer } {
   const frames: ServerFrame[] = [];
   let at = 0;
   for (;;) {

@@ -15,6 +15,18 @@ export function propertyRuns(short: number, long: number): number {
   return Math.max(short, Math.ceil(long * share));
 }
 
+/** Numbers from 0 to below 1, the same ones for the same seed. */
+export function seededRandom(seed = testSeed()): () => number {
+  // Mulberry32: small, quick, and its period is all of 2^32.
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 /** One seed for the whole process, an integer fit for fast-check; printed when first asked for. */
 export function testSeed(): number {
   if (chosen === undefined) {

@@ -7,6 +7,8 @@ import { find, isTest, type Rule, type Source, source } from "./rules.ts";
 const FILE_LINES_MAX = 400;
 const LINE_COLUMNS_MAX = 100;
 const NATIVE_LINES_MAX = 1500;
+/** The one file that may know Node cannot be split into several that know it. */
+const UNDIVIDED = "native/addon.c";
 
 function isCode({ path }: Source): boolean {
   return /\.(?:ts|c|h)$/.test(path);
@@ -25,10 +27,11 @@ function all({ text }: Source): string {
 }
 
 const shortFiles: Rule = {
-  sentence: `no file has more than ${FILE_LINES_MAX} lines`,
+  sentence: `no file has more than ${FILE_LINES_MAX} lines, ${UNDIVIDED} apart`,
   check: (sources) =>
     sources
-      .filter((each) => isCode(each) && linesOf(each).length > FILE_LINES_MAX)
+      .filter((each) => isCode(each) && each.path !== UNDIVIDED)
+      .filter((each) => linesOf(each).length > FILE_LINES_MAX)
       .map((each) => `${each.path}: ${linesOf(each).length} lines`),
   bad: [[source("src/core/a.ts", "\n".repeat(FILE_LINES_MAX + 1))]],
 };

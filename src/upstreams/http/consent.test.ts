@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { until } from "../../../test/support/until.ts";
 import type { Bench } from "./fixtures.test.helper.ts";
-import { startBench, until } from "./fixtures.test.helper.ts";
-
-const request = {
-  connectionId: "a.b",
-  path: "/",
-  params: {},
-  query: {},
-  headers: {},
-  subprotocols: [],
-  address: "192.0.2.1",
-};
+import { connectRequest, startBench } from "./fixtures.test.helper.ts";
 
 function consenting(bench: Bench, allowed: string | string[] | undefined, status = 200): void {
   bench.service.respond = (received, response) => {
@@ -34,8 +25,8 @@ for (const allowed of grants) {
     const bench = await startBench({ consent: true });
     consenting(bench, allowed);
     const answers = await Promise.all([
-      bench.upstream.connect(request, 5000),
-      bench.upstream.connect(request, 5000),
+      bench.upstream.connect(connectRequest, 5000),
+      bench.upstream.connect(connectRequest, 5000),
     ]);
     assert.ok(answers.every((answer) => answer.accepted));
     bench.sink.open(1);
@@ -46,7 +37,6 @@ for (const allowed of grants) {
     const [question] = bench.service.requests;
     assert.equal(question?.headers["webhook-request-origin"], "gateway.example");
     assert.equal(question?.body.length, 0);
-    await bench.stop();
   });
 }
 
@@ -63,8 +53,8 @@ for (const [allowed, status] of refusals) {
     consenting(bench, allowed, status);
     bench.sink.open(1);
     bench.say(1, "never");
-    const first = await bench.upstream.connect(request, 5000);
-    const second = await bench.upstream.connect(request, 5000);
+    const first = await bench.upstream.connect(connectRequest, 5000);
+    const second = await bench.upstream.connect(connectRequest, 5000);
     assert.ok(!first.accepted && first.status === 503);
     assert.ok(!second.accepted && second.status === 503);
     await until(() => bench.sink.count("fail") === 1);
@@ -72,7 +62,6 @@ for (const [allowed, status] of refusals) {
     const methods = bench.service.requests.map((received) => received.method);
     assert.deepEqual(methods, ["OPTIONS"], "asked again after ten seconds at the earliest");
     assert.ok(bench.log.has("error", "does not consent"));
-    await bench.stop();
   });
 }
 
@@ -84,10 +73,9 @@ test("a service that was not there to consent gets the event once it does", asyn
   bench.sink.open(1);
   bench.say(1, "hello");
   await until(() => bench.upstream.counts().isDown);
-  assert.equal((await bench.upstream.connect(request, 5000)).accepted, false);
+  assert.equal((await bench.upstream.connect(connectRequest, 5000)).accepted, false);
   await bench.service.listen(port);
   await until(() => bench.sink.count("acknowledged") === 1);
   const methods = bench.service.requests.map((received) => received.method);
   assert.deepEqual(methods, ["OPTIONS", "POST"]);
-  await bench.stop();
 });

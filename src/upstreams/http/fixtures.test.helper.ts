@@ -1,15 +1,17 @@
 /**
- * What the tests of this folder share: a real service on a free port that records what it gets,
- * a sink that records what it is told, and a log that keeps its lines.
+ * What the tests of this folder share: a real service on a free port that records what it gets
+ * and a sink that records what it is told.
  */
+import assert from "node:assert/strict";
 import type { IncomingHttpHeaders, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { afterEach } from "node:test";
+import { RecordingLog } from "../../../test/support/recording-log.ts";
 import type { HubLimits } from "../../config/configuration.ts";
-import type { Log } from "../../core/log.ts";
 import type { MessageOpcode } from "../../core/opcode.ts";
 import { TEXT } from "../../core/opcode.ts";
-import type { ConnectionFacts, UpstreamSink } from "../upstream.ts";
+import type { ConnectionFacts, ConnectRequest, UpstreamSink } from "../upstream.ts";
 import type { HttpUpstreamConfiguration } from "./http-upstream.ts";
 import { HttpUpstream } from "./http-upstream.ts";
 
@@ -26,14 +28,18 @@ export interface ReceivedRequest {
 
 export type Respond = (request: ReceivedRequest, response: ServerResponse) => void;
 
-/** Waits for a condition, and names it when it does not come true. */
-export async function until(condition: () => boolean, what = condition.toString()): Promise<void> {
-  const endMs = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > endMs) throw new Error(`never came true: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
+/** Leaves the request open. */
+export const hang: Respond = () => {};
+
+export const connectRequest: ConnectRequest = {
+  connectionId: "new.client",
+  path: "/",
+  params: {},
+  query: {},
+  headers: {},
+  subprotocols: [],
+  address: "192.0.2.1",
+};
 
 export class TestService {
   readonly requests: ReceivedRequest[] = [];
@@ -99,6 +105,29 @@ export class TestService {
   of(event: string): ReceivedRequest[] {
     return this.requests.filter((request) => request.event === event);
   }
+
+  /** Of each connection, the texts in the order in which they came, redeliveries left out. */
+  delivered(): Map<string, string[]> {
+    const seen = new Set<string>();
+    const result = new Map<string, string[]>();
+    for (const { id, connectionId, text } of this.of("message")) {
+      if (seen.has(id)) continue;
+      seen.add(id);
+      result.set(connectionId, [...(result.get(connectionId) ?? []), text]);
+    }
+    return result;
+  }
+
+  /** No text was sent under two ids, and no id carried two texts. */
+  assertIdsHold(): void {
+    const ids = new Map<string, string>();
+    for (const { id, connectionId, text } of this.of("message")) {
+      const key = `${connectionId} ${text}`;
+      assert.equal(ids.get(key) ?? id, id, `${key} was sent with two ids`);
+      ids.set(key, id);
+    }
+    assert.equal(new Set(ids.values()).size, ids.size);
+  }
 }
 
 export type SinkCall =
@@ -162,29 +191,6 @@ export class RecordingSink implements UpstreamSink {
   }
 }
 
-export class RecordingLog implements Log {
-  readonly lines: { level: string; fields: Record<string, unknown>; sentence: string }[] = [];
-
-  debug(fields: object, sentence: string): void {
-    this.lines.push({ level: "debug", fields: { ...fields }, sentence });
-  }
-  info(fields: object, sentence: string): void {
-    this.lines.push({ level: "info", fields: { ...fields }, sentence });
-  }
-  warn(fields: object, sentence: string): void {
-    this.lines.push({ level: "warn", fields: { ...fields }, sentence });
-  }
-  error(fields: object, sentence: string): void {
-    this.lines.push({ level: "error", fields: { ...fields }, sentence });
-  }
-
-  has(level: string, part: string): boolean {
-    return this.lines.some((line) => {
-      return line.level === level && JSON.stringify(line).includes(part);
-    });
-  }
-}
-
 export const testLimits: HubLimits = {
   messageBytesMax: 131_072,
   unacknowledgedMessagesMax: 64,
@@ -207,6 +213,12 @@ export interface Bench {
   say(place: number, text: string): void;
   stop(): Promise<void>;
 }
+
+/** Those that a test leaves running are stopped behind it. */
+const running = new Set<Bench>();
+afterEach(async () => {
+  for (const bench of running) await bench.stop();
+});
 
 export type BenchOptions = Partial<Omit<HttpUpstreamConfiguration, "limits">> & {
   limits?: Partial<HubLimits>;
@@ -238,7 +250,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     },
   });
   const numbers = new Map<number, number>();
-  return {
+  const bench: Bench = {
     service,
     sink,
     log,
@@ -252,8 +264,11 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
       bytes.fill(0);
     },
     async stop() {
+      running.delete(bench);
       await upstream.close(0);
       await service.stop();
     },
   };
+  running.add(bench);
+  return bench;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RecordingLog } from "../../../test/support/recording-log.ts";
 import { nowMs } from "./agenda.ts";
-import { RecordingLog } from "./fixtures.test.helper.ts";
 import { Health } from "./health.ts";
 
 function make() {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
+import { until } from "../../../test/support/until.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
 import { HELD } from "../upstream.ts";
 import type { Bench, BenchOptions, Respond } from "./fixtures.test.helper.ts";
-import { startBench, until } from "./fixtures.test.helper.ts";
+import { startBench } from "./fixtures.test.helper.ts";
 import { signConnection, signEvent } from "./signature.ts";
 
 let bench: Bench;
@@ -15,7 +16,6 @@ async function begin(options: BenchOptions = {}): Promise<Bench> {
 }
 
 beforeEach(() => begin());
-afterEach(() => bench.stop());
 
 async function again(options: BenchOptions): Promise<void> {
   await bench.stop();

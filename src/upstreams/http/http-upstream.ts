@@ -7,6 +7,8 @@ import type { HubLimits } from "../../config/configuration.ts";
 import type { Log } from "../../core/log.ts";
 import type { MessageOpcode } from "../../core/opcode.ts";
 import { TEXT } from "../../core/opcode.ts";
+import { Histogram } from "../../metrics/histogram.ts";
+import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
 import type {
   ConnectAnswer,
   ConnectionFacts,
@@ -58,22 +60,13 @@ export interface HttpUpstreamOptions {
   log: Log;
   /** In [0, 1), for jitter. */
   random?: () => number;
-  /** Told of every request that ended, for the histogram of durations. */
-  observe?: (event: EventName, durationMs: number) => void;
 }
 
-export interface HttpUpstreamCounts {
-  /** Requests under way, connect events included. */
-  inflight: number;
+export interface HttpUpstreamCounts extends UpstreamCounts {
   /** Connections with events that are not acknowledged. */
   lanes: number;
-  /** Of those, the ones that wait for a service that failed them. */
-  heldConnections: number;
   heldMessages: number;
   heldBytes: number;
-  /** Attempts after the first one of an event, ever. */
-  retries: number;
-  /** Events given up, ever. */
   dropped: DroppedEvents;
   /** Sockets to the service. */
   connections: number;
@@ -93,6 +86,12 @@ export class HttpUpstream implements Upstream {
   readonly #losses: Losses;
   readonly #delivery: Delivery;
   readonly #connects: Connects;
+  readonly #durations: Record<EventName, Histogram> = {
+    connect: new Histogram(),
+    connected: new Histogram(),
+    message: new Histogram(),
+    disconnected: new Histogram(),
+  };
   #abandonedCount = 0;
   #askAgain: Appointment | undefined;
   /** Set while closing waits for what is held. */
@@ -103,7 +102,9 @@ export class HttpUpstream implements Upstream {
     const { hub, configuration, sink, log } = options;
     const { limits } = configuration;
     const random = options.random ?? Math.random;
-    const observe = options.observe ?? (() => {});
+    const observe = (event: EventName, durationMs: number) => {
+      this.#durations[event].observe(durationMs / 1000);
+    };
     const wake = () => this.#begin();
     const agenda = this.#agenda;
     const service = new Service(configuration.url, limits, agenda);
@@ -195,8 +196,13 @@ export class HttpUpstream implements Upstream {
   counts(): HttpUpstreamCounts {
     return {
       ...this.#delivery.counts(),
+      carrier: "http",
       inflight: this.#inflight.total,
       dropped: { ...this.#losses.dropped },
+      abandoned: { ...this.#losses.abandoned },
+      durations: Object.fromEntries(
+        Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
+      ),
       connections: this.#service.connections,
       isDown: this.#health.down,
     };

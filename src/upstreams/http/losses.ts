@@ -2,6 +2,7 @@
  * Events that were given up: counted by kind for the metrics, and logged, at most a line a second
  * for each reason. It decides about none of them.
  */
+import { zeros } from "../../metrics/worker-counts.ts";
 import type { QueuedEvent } from "./lane.ts";
 import type { QuietLog } from "./quiet-log.ts";
 
@@ -20,6 +21,8 @@ export type LossReason = keyof typeof sentences;
 
 export class Losses {
   readonly dropped: DroppedEvents = { connected: 0, message: 0, disconnected: 0 };
+  /** Of those the messages, by the reason; these are never too many for a queue. */
+  readonly abandoned = zeros(Object.keys(sentences).filter((reason) => reason !== "queue-full"));
   readonly #log: QuietLog;
   readonly #fields: object;
 
@@ -30,6 +33,7 @@ export class Losses {
 
   add(name: QueuedEvent["name"], reason: LossReason, details: object, count = 1): void {
     this.dropped[name] += count;
+    if (name === "message") this.abandoned[reason] = (this.abandoned[reason] ?? 0) + count;
     this.#log.say(
       "warn",
       { ...this.#fields, event: name, reason, ...details },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RecordingLog } from "../../../test/support/recording-log.ts";
 import { Agenda } from "./agenda.ts";
-import { RecordingLog } from "./fixtures.test.helper.ts";
 import { QuietLog } from "./quiet-log.ts";
 
 test("the first of a kind is logged at once, the rest of its second as one line", () => {

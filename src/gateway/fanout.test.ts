@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { upgradeHead } from "../../test/support/raw-client.ts";
+import { type Answer, emptyAnswer } from "../bus/command.ts";
+import { BINARY } from "../core/opcode.ts";
+import { FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
+
+const SLICE = 256;
+
+function push(world: GatewayWorld, payload: string | Uint8Array): { answer?: Answer } {
+  const about = { hub: "main", target: { kind: "all" as const }, excluded: [], pushId: undefined };
+  const bytes = Buffer.from(payload);
+  const pushed: { answer?: Answer } = {};
+  void world.gateway.execute({ verb: "send", ...about, opcode: BINARY, bytes }).then((answer) => {
+    pushed.answer = answer;
+  });
+  return pushed;
+}
+
+function hubOf(slowConsumer: string): string {
+  const service = "service: 'http://service.example/', auth: { connect: false }";
+  return `{ main: { paths: [/], ${service}, slowConsumer: ${slowConsumer} } }`;
+}
+
+function reached(clients: FakeClient[], count = 1): number {
+  return clients.filter(({ frames }) => frames.length >= count).length;
+}
+
+describe("a push", () => {
+  test("to a few leaves with this iteration of the event loop", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(3);
+    push(world, "news");
+    world.iterate();
+    assert.equal(reached(clients), 3);
+  });
+
+  test("to many goes out in slices, and resolves when the last is through", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(2 * SLICE + 10);
+    const pushed = push(world, "news");
+    const slices: number[] = [];
+    while (world.time.hasImmediates) {
+      world.time.runImmediates();
+      slices.push(reached(clients));
+      await null;
+    }
+    await world.settle();
+    assert.deepEqual([...new Set(slices)].slice(-3), [SLICE, 2 * SLICE, 2 * SLICE + 10]);
+    assert.deepEqual(pushed.answer, { ...emptyAnswer(), matched: 2 * SLICE + 10 });
+    for (const client of clients) assert.deepEqual(client.texts, ["news"]);
+  });
+
+  test("ends its slice early when that takes too long", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(SLICE);
+    world.time.stepMs = 1.5;
+    push(world, "news");
+    world.time.stepMs = 0;
+    world.time.runImmediates();
+    const first = reached(clients);
+    assert.ok(first > 0 && first < SLICE, `${first} receivers`);
+    await world.settle();
+    assert.equal(reached(clients), SLICE);
+  });
+
+  test("does not overtake the one before it, whatever their sizes", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(SLICE + 50);
+    const texts = Array.from({ length: 12 }, (_, index) => `push ${index}`);
+    const pushes = texts.map((text) => push(world, text));
+    const [client] = clients as [FakeClient];
+    const target = { kind: "connection" as const, connectionId: world.idOf(client) };
+    const one = world.gateway.execute({
+      ...{ verb: "send", hub: "main", target, excluded: [], opcode: BINARY, pushId: undefined },
+      bytes: Buffer.from("to one alone"),
+    });
+    await world.settle();
+    assert.equal((await one).matched, 1);
+    assert.deepEqual(client.texts, [...texts, "to one alone"]);
+    for (const other of clients.slice(1)) assert.deepEqual(other.texts, texts);
+    for (const { answer } of pushes) assert.equal(answer?.matched, clients.length);
+  });
+
+  test("to nobody resolves, and so do those behind it", async () => {
+    const world = new GatewayWorld();
+    const none = push(world, "nobody hears this");
+    await world.settle();
+    assert.deepEqual(none.answer, emptyAnswer());
+  });
+
+  test("is neither sent to nor counted for a receiver that leaves between two slices", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(SLICE + 20);
+    const leaver = clients.at(-1) as FakeClient;
+    const pushed = push(world, "news");
+    leaver.socket.break();
+    world.iterate();
+    await world.settle();
+    assert.equal(pushed.answer?.matched, clients.length - 1);
+    assert.deepEqual(leaver.frames, []);
+    assert.equal(reached(clients), clients.length - 1);
+  });
+
+  test("never reaches the connection that took a receiver's slot meanwhile", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(4 * SLICE);
+    const leaver = clients.at(-1) as FakeClient;
+    const slot = world.slotOf(leaver);
+    const pushed = push(world, "old news");
+    leaver.socket.break();
+    world.poller.wake();
+    const next = new FakeClient(world.poller.connect());
+    next.socket.send(upgradeHead("/"));
+    // Turns alone: the slot is open again before the push gets to it.
+    for (let turn = 0; turn < 4; turn += 1) world.poller.wake();
+    assert.equal(world.slotOf(next), slot);
+    assert.equal(next.status, 101);
+    await world.settle();
+    assert.deepEqual(next.frames, []);
+    assert.equal(pushed.answer?.matched, clients.length - 1);
+    push(world, "new");
+    await world.settle();
+    assert.deepEqual(next.texts, ["new"]);
+  });
+
+  test("that is too large for the arena reaches everybody, and is held once", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(5);
+    const payload = Buffer.alloc(900_000, "x");
+    const slow = clients.slice(3);
+    for (const { socket } of slow) socket.room = 1000;
+    push(world, payload);
+    await world.settle();
+    assert.equal(world.parts.budget.held("queued"), payload.length + 10);
+    for (const { socket } of slow) socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    for (const { frames } of clients) assert.ok(frames[0]?.payload.equals(payload));
+    assert.equal(world.parts.budget.held("queued"), 0);
+  });
+});
+
+/** Each behind the last one's flush: what waits is counted only then. */
+async function pushNumbers(world: GatewayWorld, count: number) {
+  const pushes: { answer?: Answer }[] = [];
+  for (let index = 0; index < count; index += 1) {
+    pushes.push(push(world, `${index}`.repeat(200)));
+    await world.settle();
+  }
+  return pushes;
+}
+
+describe("a receiver that does not read", () => {
+  const limits = "{ writeQueueSoftBytes: 500, writeQueueHardBytes: 1500 }";
+
+  test("is closed behind the slice, and the others have the message all the same", async () => {
+    const world = new GatewayWorld({ limits });
+    const clients = await world.openMany(6);
+    const slow = clients.slice(1, 4);
+    for (const { socket } of slow) socket.room = 0;
+    push(world, Buffer.alloc(2000, "1"));
+    await world.settle();
+    const pushed = push(world, Buffer.alloc(2000, "2"));
+    await world.settle();
+    assert.deepEqual(pushed.answer, { ...emptyAnswer(), matched: 6, dropped: 3 });
+    const reasons = world.upstream().departures.map(({ reason }) => reason);
+    assert.deepEqual(reasons, Array(3).fill("slow-consumer"));
+    for (const client of clients) {
+      if (!slow.includes(client)) assert.equal(client.texts.length, 2);
+    }
+    for (const { socket } of slow) socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    for (const client of slow) {
+      assert.equal(client.texts.length, 1);
+      assert.equal(client.closeFrame, "1013 reading too slowly accepted=0");
+    }
+  });
+
+  test("is not closed for one large message: only what waits before it counts", async () => {
+    const world = new GatewayWorld({ limits });
+    const [client] = (await world.openMany(1)) as [FakeClient];
+    client.socket.room = 0;
+    push(world, Buffer.alloc(100_000, "1"));
+    await world.settle();
+    client.socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    assert.equal(client.texts[0]?.length, 100_000);
+    assert.equal(client.closeFrame, undefined);
+  });
+
+  test("keeps everything up to the hard mark, where the hub says keep", async () => {
+    const world = new GatewayWorld({ limits, hubs: hubOf("keep") });
+    const [client] = (await world.openMany(1)) as [FakeClient];
+    client.socket.room = 0;
+    const pushes = await pushNumbers(world, 7);
+    assert.ok(pushes.every(({ answer }) => answer?.dropped === 0));
+    client.socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    assert.deepEqual(client.texts.map(([first]) => first).join(""), "0123456");
+  });
+
+  test("keeps the oldest, where the hub says drop-newest, and the pusher is told", async () => {
+    const world = new GatewayWorld({ limits, hubs: hubOf("drop-newest") });
+    const [client] = (await world.openMany(1)) as [FakeClient];
+    client.socket.room = 0;
+    const pushes = await pushNumbers(world, 9);
+    const dropped = pushes.filter(({ answer }) => answer?.dropped === 1).length;
+    client.socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    assert.equal(client.texts.map(([first]) => first).join(""), "012");
+    assert.equal(dropped, 6);
+    assert.equal(client.closeFrame, undefined);
+  });
+
+  test("keeps the newest, where the hub says drop-oldest", async () => {
+    const world = new GatewayWorld({ limits, hubs: hubOf("drop-oldest") });
+    const [client] = (await world.openMany(1)) as [FakeClient];
+    client.socket.room = 5;
+    await pushNumbers(world, 9);
+    await world.settle();
+    client.socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    const kept = client.texts.map(([first]) => first).join("");
+    // The first had begun; of the others the last ones are left.
+    assert.match(kept, /^0\d*8$/);
+    assert.ok(kept.length < 9);
+    assert.deepEqual([...kept], [...kept].sort());
+    assert.equal(client.closeFrame, undefined);
+    assert.equal(world.parts.budget.held("queued"), 0);
+  });
+});

@@ -1,0 +1,70 @@
+/**
+ * Who has to go when the buffers are full: those for whom most is held, as a queue that they do
+ * not take, a message that they do not finish or input that waits. What the carriers hold is
+ * theirs to bound.
+ */
+import type { Budget } from "../core/budget.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import { ASKING, type ConnectionTable, FREE, HEAD, OPEN } from "./connection-table.ts";
+import type { Departure } from "./departure.ts";
+
+interface Holder {
+  slot: number;
+  bytes: number;
+}
+
+export class Shedding {
+  readonly #reactor: Reactor;
+  readonly #connections: ConnectionTable;
+  readonly #departure: Departure;
+  readonly #budget: Budget;
+  readonly #refuse: (slot: number) => void;
+
+  /** `refuse` is for those that are still being asked about. */
+  constructor(
+    parts: {
+      reactor: Reactor;
+      connections: ConnectionTable;
+      departure: Departure;
+      budget: Budget;
+    },
+    refuse: (slot: number) => void,
+  ) {
+    this.#reactor = parts.reactor;
+    this.#connections = parts.connections;
+    this.#departure = parts.departure;
+    this.#budget = parts.budget;
+    this.#refuse = refuse;
+  }
+
+  /** Called with every sweep: what is held can only overshoot by what comes in between two. */
+  swept(): void {
+    if (!this.#budget.isOverfull) return;
+    const holders = this.#holders().sort((a, b) => b.bytes - a.bytes);
+    for (const { slot } of holders) {
+      if (!this.#budget.isOverfull) return;
+      const phase = this.#connections.phases[slot];
+      if (phase === OPEN) this.#departure.shed(slot);
+      else if (phase === ASKING) this.#refuse(slot);
+      else this.#departure.release(slot, true);
+    }
+  }
+
+  /** Request heads are left out: their number and size have limits of their own. */
+  #holders(): Holder[] {
+    const holders: Holder[] = [];
+    for (let slot = 0; slot < this.#reactor.slots.used; slot += 1) {
+      const phase = this.#connections.phases[slot];
+      if (phase === FREE || phase === HEAD) continue;
+      const bytes = this.#bytesHeldFor(slot);
+      if (bytes > 0) holders.push({ slot, bytes });
+    }
+    return holders;
+  }
+
+  #bytesHeldFor(slot: number): number {
+    const { outbox, parked } = this.#reactor;
+    const unfinished = this.#connections.unfinished(slot)?.bytesHeld ?? 0;
+    return outbox.queuedBytes(slot) + parked.bytes(slot) + unfinished;
+  }
+}
