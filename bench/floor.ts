@@ -90,6 +90,8 @@ function printCpu(figures: CpuFigures[]): void {
       spreadOf(from.map(pick)).median;
     const floorUs = median(({ cpuUs }) => cpuUs, floorRuns).toFixed(2);
     const floorUserUs = median(({ userUs }) => userUs, floorRuns).toFixed(2);
+    const p50Ms = median(({ p50Us }) => p50Us / 1000).toFixed(2);
+    const p99Ms = median(({ p99Us }) => p99Us / 1000).toFixed(2);
     return [
       scenario.name,
       contender,
@@ -97,7 +99,7 @@ function printCpu(figures: CpuFigures[]): void {
       `${median(({ cpuUs }) => cpuUs).toFixed(2)} (${median(({ userUs }) => userUs).toFixed(2)})`,
       `${floorUs} (${floorUserUs})`,
       median(({ messagesPerSecond }) => messagesPerSecond).toFixed(0),
-      `${median(({ p50Us }) => p50Us / 1000).toFixed(2)}, ${median(({ p99Us }) => p99Us / 1000).toFixed(2)}`,
+      `${p50Ms}, ${p99Ms}`,
       `${median(({ generatorShare }) => generatorShare * 100).toFixed(0)} %`,
     ];
   });

@@ -103,7 +103,7 @@ const handshake = [
   ...["", ""],
 ].join("\r\n");
 
-/** True when a handshake at the port is answered: a listening socket alone may have no worker yet. */
+/** Whether a handshake at the port is answered: a listening socket may have no worker yet. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");

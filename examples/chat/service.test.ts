@@ -38,7 +38,7 @@ class FakeGateway {
       });
     }
     response.writeHead(this.status).end();
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#wake();
   });
 
   async listen(): Promise<string> {
@@ -56,8 +56,16 @@ class FakeGateway {
     for (;;) {
       const push = this.pushes.find(isWanted);
       if (push !== undefined) return push;
-      await new Promise<void>((wake) => this.#waiting.push(wake));
+      await this.#next();
     }
+  }
+
+  #next(): Promise<void> {
+    return new Promise((wake) => this.#waiting.push(wake));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 }
 
@@ -123,7 +131,11 @@ function ask(room: string, name: string) {
 /** What the gateway sends when a client has come in. */
 async function enter(connection: string, user: string): Promise<number> {
   gateway.members.push({ connectionId: connection, name: user });
-  return (await send("sys.connected", { connection, user, state: "lobby" }, {})).status;
+  const { status } = await send("sys.connected", { connection, user, state: "lobby" }, {});
+  // Behind its answer the service asks the gateway who is here, and is to hear of this moment.
+  for (let trips = 0; trips < 4; trips += 1)
+    await (await fetch(`${serviceUrl}/settings.json`)).text();
+  return status;
 }
 
 function leave(connection: string, user: string, code: number) {

@@ -36,17 +36,16 @@ const RETURN_GRACE_MS = 8000;
 
 /** From dist/examples/chat back to the sources: the page is served as it was written. */
 const pageFolder = new URL("../../../examples/chat/page/", import.meta.url);
+const SCRIPT = "text/javascript; charset=utf-8";
 const pageFiles = new Map([
-  ["/", { file: "index.html", type: "text/html; charset=utf-8" }],
-  ["/chat.css", { file: "chat.css", type: "text/css; charset=utf-8" }],
-  ["/chat.js", { file: "chat.js", type: "text/javascript; charset=utf-8" }],
-  ["/connection.js", { file: "connection.js", type: "text/javascript; charset=utf-8" }],
-  [
-    "/conversation-view.js",
-    { file: "conversation-view.js", type: "text/javascript; charset=utf-8" },
-  ],
-  ["/rules.js", { file: "rules.js", type: "text/javascript; charset=utf-8" }],
-  ["/icon.svg", { file: "icon.svg", type: "image/svg+xml" }],
+  ["/", { file: new URL("index.html", pageFolder), type: "text/html; charset=utf-8" }],
+  ["/chat.css", { file: new URL("chat.css", pageFolder), type: "text/css; charset=utf-8" }],
+  ["/chat.js", { file: new URL("chat.js", pageFolder), type: SCRIPT }],
+  ["/connection.js", { file: new URL("connection.js", pageFolder), type: SCRIPT }],
+  ["/conversation-view.js", { file: new URL("conversation-view.js", pageFolder), type: SCRIPT }],
+  // The rules are one file for both: the page gets what this service has loaded itself.
+  ["/rules.js", { file: new URL("rules.js", import.meta.url), type: SCRIPT }],
+  ["/icon.svg", { file: new URL("icon.svg", pageFolder), type: "image/svg+xml" }],
 ]);
 
 /** Nothing but our own files runs on the page; it may open WebSockets, to any port. */
@@ -108,7 +107,7 @@ export class ChatService {
     }
     const page = pageFiles.get(pathname);
     if (page !== undefined) {
-      const content = await readFile(new URL(page.file, pageFolder));
+      const content = await readFile(page.file);
       return send(response, 200, content, { ...pageHeaders, "content-type": page.type });
     }
     if (pathname === "/settings.json") {
