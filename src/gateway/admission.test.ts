@@ -245,13 +245,15 @@ describe("while the service is asked", () => {
 
   test("its refusal is the client's answer, status and body", async () => {
     const { world, answer } = asking();
-    const client = await knock(world, upgradeHead("/"));
+    const early = clientFrame(TEXT, "early");
+    const client = await knock(world, Buffer.concat([Buffer.from(upgradeHead("/")), early]));
     const body = Buffer.from('{"why":"no"}');
     answer({ accepted: false, status: 401, contentType: "application/json", body });
     await world.settle();
     assert.equal(client.status, 401);
     assert.match(client.head as string, /\r\nContent-Type: application\/json\r\n/);
     assert.ok(client.socket.received.toString().endsWith('\r\n\r\n{"why":"no"}'));
+    assert.equal(world.parts.budget.held("parked"), 0);
     await leave(world, client);
     world.assertEmpty();
   });

@@ -87,6 +87,22 @@ describe("pings", () => {
     assert.equal(world.upstream().departures[0]?.reason, "ping-timeout");
   });
 
+  test("are sent once, and the answer is due when it was, whatever else happens", async () => {
+    const limits = "{ pingIntervalMs: 5000, pongTimeoutMs: 4000, writeStallTimeoutMs: 2000 }";
+    const world = new GatewayWorld({ limits });
+    const client = await world.open();
+    await msUntil(world, () => client.countOf(PING) === 1, 6000);
+    const startMs = world.time.nowMs;
+    // A queue that comes and goes has a deadline of its own, in the middle of the wait.
+    client.socket.room = 0;
+    await push(world, 100);
+    await world.advance(1000);
+    client.socket.room = Number.POSITIVE_INFINITY;
+    await msUntil(world, () => client.closeFrame !== undefined, 5000);
+    assert.ok(world.time.nowMs - startMs <= 4000 + 2 * TICK_MS);
+    assert.equal(client.countOf(PING), 1);
+  });
+
   test("are answered by any byte, half a frame too", async () => {
     const world = new GatewayWorld({ limits: "{ pingIntervalMs: 5000, pongTimeoutMs: 2000 }" });
     const client = await world.open();

@@ -123,6 +123,23 @@ describe("a client that we close", () => {
     assert.equal(world.upstream().messages.length, 1);
   });
 
+  test("while it is read is found to have answered behind what made us close it", async () => {
+    const world = new GatewayWorld();
+    const client = await world.open();
+    const upstream = world.upstream();
+    const { message } = upstream;
+    upstream.message = (place, ...values) => {
+      upstream.sink.fail(place, "service-refused");
+      return message.call(upstream, place, ...values);
+    };
+    client.text("refused at once", "never delivered");
+    client.send(CLOSE, Buffer.from([3, 232]));
+    await world.settle();
+    assert.equal(client.closeFrame, "1008 the service refused a message accepted=0");
+    assert.equal(client.socket.ended, true);
+    assert.equal(upstream.messages.length, 1);
+  });
+
   test("is closed once, whatever comes after it", async () => {
     const world = new GatewayWorld();
     const client = await world.open();

@@ -102,6 +102,18 @@ describe("a push", () => {
     assert.equal(reached(clients), clients.length - 1);
   });
 
+  test("does not come behind the close frame of a receiver that we close between", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(SLICE + 20);
+    const closed = clients.at(-1) as FakeClient;
+    const pushed = push(world, "news");
+    world.upstream().sink.fail(closed.place, "service-error");
+    await world.settle();
+    assert.equal(pushed.answer?.matched, clients.length - 1);
+    assert.equal(closed.frames.length, 1);
+    assert.equal(closed.closeFrame, "1011 the service failed accepted=0");
+  });
+
   test("never reaches the connection that took a receiver's slot meanwhile", async () => {
     const world = new GatewayWorld();
     const clients = await world.openMany(4 * SLICE);

@@ -7,6 +7,8 @@ import { type FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
 const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
+const ECONNRESET = 104;
+const ETIMEDOUT = 110;
 
 function hubOf(limits: string): string {
   const service = "service: 'http://service.example/', auth: { connect: false }";
@@ -64,6 +66,23 @@ describe("the window", () => {
     assert.equal(world.upstream().messages.length, 3);
     await acknowledgeAll(world);
     assert.equal(world.upstream().messages.length, 6);
+  });
+
+  test("goes on only when half of its bytes are free as well", async () => {
+    const world = new GatewayWorld({ hubs: hubOf("unacknowledgedBytesMax: 1000") });
+    const client = await world.open();
+    for (const length of [10, 10, 900, 100, 1]) client.text("x".repeat(length));
+    await world.settle();
+    const { messages } = world.upstream();
+    assert.equal(messages.length, 4);
+    for (const expected of [4, 4, 5]) {
+      const message = messages.find(({ bytes }) => bytes.length > 0);
+      assert.ok(message);
+      world.upstream().acknowledge(message);
+      message.bytes = Buffer.alloc(0);
+      await world.settle();
+      assert.equal(messages.length, expected);
+    }
   });
 
   test("that is full leaves the socket unread and what was read parked, in order", async () => {
@@ -137,7 +156,7 @@ describe("a client that does not read", () => {
   });
 
   test("and leaves has all that it sent before delivered, without a wait", async () => {
-    for (const end of ["finish", "break"] as const) {
+    for (const end of ["finish", "break", "timeout"] as const) {
       const world = new GatewayWorld({ limits });
       const client = await world.open();
       client.socket.room = 0;
@@ -147,7 +166,8 @@ describe("a client that does not read", () => {
       client.text(...texts);
       await world.settle();
       assert.ok(world.parts.budget.held("parked") > 0);
-      client.socket[end]();
+      if (end === "finish") client.socket.finish();
+      else client.socket.break(end === "break" ? ECONNRESET : ETIMEDOUT);
       client.socket.room = end === "finish" ? Number.POSITIVE_INFINITY : 0;
       await world.settle();
       assert.deepEqual(textsOf(world), texts, end);

@@ -179,7 +179,6 @@ export class Reception {
   #message(hub: Hub, slot: number): void {
     const { payload, payloadOffset, payloadLength } = this.#receiver;
     const number = (this.#connections.messagesReceived[slot] as number) + 1;
-    this.#connections.messagesReceived[slot] = number;
     hub.messagesReceived += 1;
     hub.bytesReceived += payloadLength;
     const opcode = this.#receiver.opcode as MessageOpcode;
@@ -192,6 +191,8 @@ export class Reception {
       payloadOffset,
       payloadLength,
     );
+    // Only now: one at which the carrier closed the connection was not accepted.
+    this.#connections.messagesReceived[slot] = number;
     if (outcome === HELD) this.#hold(hub, slot, payloadLength);
     if (this.#delivery.isBackedUp(slot)) this.#pause(slot, PAUSED_BACKLOG);
   }

@@ -34,7 +34,7 @@ describe("when the buffers are full", () => {
     assert.equal(world.gateway.counts().connections, 3);
   });
 
-  test("a message that is not finished counts, and its sender is told why it has to go", async () => {
+  test("an unfinished message counts, and its sender is told why it has to go", async () => {
     const world = new GatewayWorld({ limits: LIMITS });
     const clients = await world.openMany(2);
     const [big, small] = clients as [FakeClient, FakeClient];

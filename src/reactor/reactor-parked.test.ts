@@ -132,6 +132,29 @@ describe("parked input", () => {
     assert.equal(world.budget.held("parked"), 0);
   });
 
+  test("of a slot that is closed while it is read is not reported as taken up", () => {
+    const world = new ReactorWorld();
+    const { slot } = world.open();
+    world.reactor.parked.put(slot, Buffer.from("parked"));
+    world.reactor.takeUp(slot);
+    world.on.received = () => world.reactor.close(slot, false);
+    world.time.runImmediates();
+    assert.deepEqual(world.takeLog(), [`received ${slot} parked`]);
+  });
+
+  test("of a slot's next connection is not taken up because the last one's was asked for", () => {
+    const world = new ReactorWorld();
+    const { slot } = world.open();
+    world.reactor.parked.put(slot, Buffer.from("old"));
+    world.reactor.takeUp(slot);
+    world.reactor.close(slot, false);
+    assert.equal(world.open().slot, slot);
+    world.reactor.parked.put(slot, Buffer.from("new"));
+    world.time.runImmediates();
+    assert.deepEqual(world.takeLog(), []);
+    assert.equal(world.reactor.parked.bytes(slot), 3);
+  });
+
   test("that is asked for twice is given once", () => {
     const world = new ReactorWorld();
     const { slot } = world.open();
