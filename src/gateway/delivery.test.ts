@@ -98,6 +98,23 @@ describe("an answer from the arena", () => {
   });
 });
 
+test("of the pongs that wait for a full socket only the latest is sent", async () => {
+  const world = echoing();
+  const client = await world.open();
+  client.socket.room = 0;
+  client.send(TEXT, "first");
+  for (const payload of ["one", "two", "three"]) {
+    client.send(PING, payload);
+    await world.settle();
+  }
+  client.socket.room = Number.POSITIVE_INFINITY;
+  await world.settle();
+  assert.deepEqual(
+    client.frames.map(({ payload }) => payload.toString()),
+    ["first", "three"],
+  );
+});
+
 test("what is sent is counted", async () => {
   const world = echoing();
   const client = await world.open();

@@ -22,6 +22,8 @@ export type Outcome = typeof SENT | typeof DROPPED | typeof TOO_SLOW;
 const ARENA_FRAME_BYTES_MAX = Outbox.BYTES >> 2;
 /** Where the ping frame stands in the arena, for good. */
 const PING_OFFSET = 0;
+/** FIN and the opcode. */
+const PONG_FIRST_BYTE = 0x80 | OPCODE_PONG;
 
 /** A frame that any number of connections may be sent: in the arena until the next flush, or a
  * block. */
@@ -115,6 +117,8 @@ export class Delivery {
   /** A pong in place of the ping, whose header is longer. */
   pong(slot: number, bytes: Uint8Array, offset: number, length: number): void {
     const { arena, outbox } = this.#reactor;
+    // RFC 6455, 5.5.3: the latest ping's answer stands for those of the earlier ones.
+    outbox.dropFrame(slot, PONG_FIRST_BYTE);
     if (bytes === arena) {
       writeFrameHeader(arena, offset - 2, OPCODE_PONG, length);
       outbox.send(slot, offset - 2, 2 + length);

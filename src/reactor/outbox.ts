@@ -202,6 +202,11 @@ export class Outbox {
     return this.#queues.get(slot)?.dropOldest(this.#release) ?? false;
   }
 
+  /** Takes the frame that begins with this byte out of the slot's queue, if one waits there. */
+  dropFrame(slot: number, firstByte: number): void {
+    if (this.#isQueued(slot)) this.#queues.get(slot)?.dropFrame(firstByte, this.#release);
+  }
+
   /** The socket broke: what waits for it is dropped, as is what is still sent to it. */
   abandon(slot: number): void {
     const flags = this.#slots.flags[slot] as number;

@@ -109,6 +109,20 @@ describe("a write queue", () => {
     assert.deepEqual(contents(queue), Buffer.concat([ping.bytes, close.bytes]));
   });
 
+  test("drops the frame that begins with a byte, unless the client has a part of it", () => {
+    const queue = new WriteQueue(1);
+    const pong = () => ({ ...block(3, false), bytes: Uint8Array.of(0x8a, 1, 7) });
+    const [begun, message, waiting] = [pong(), block(5), pong()];
+    const { released, release } = keepReleased();
+    queue.push(begun, 1);
+    queue.push(message);
+    assert.equal(queue.dropFrame(0x8a, release), false);
+    queue.push(waiting);
+    assert.equal(queue.dropFrame(0x8a, release), true);
+    assert.deepEqual(released, [waiting]);
+    assert.deepEqual(contents(queue), Buffer.concat([begun.bytes.subarray(1), message.bytes]));
+  });
+
   test("lets go of every block at once when it is cleared", () => {
     const queue = new WriteQueue(1);
     const blocks = [block(3), block(4, false), block(5)];

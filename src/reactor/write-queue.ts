@@ -71,13 +71,12 @@ export class WriteQueue {
 
   /** Takes out the oldest message of which nothing is out yet; false where there is none. */
   dropOldest(release: (block: Block) => void): boolean {
-    const from = this.#sent > 0 ? 1 : 0;
-    const at = this.#blocks.findIndex((block, index) => index >= from && block.droppable);
-    if (at < 0) return false;
-    const [block] = this.#blocks.splice(at, 1) as [Block];
-    this.bytes -= block.bytes.length;
-    release(block);
-    return true;
+    return this.#dropFirst((block) => block.droppable, release);
+  }
+
+  /** Takes out the frame that begins with this byte and of which nothing is out yet, if any. */
+  dropFrame(firstByte: number, release: (block: Block) => void): boolean {
+    return this.#dropFirst((block) => block.bytes[0] === firstByte, release);
   }
 
   clear(release: (block: Block) => void): void {
@@ -85,5 +84,15 @@ export class WriteQueue {
     this.#blocks.length = 0;
     this.bytes = 0;
     this.#sent = 0;
+  }
+
+  #dropFirst(isIt: (block: Block) => boolean, release: (block: Block) => void): boolean {
+    const from = this.#sent > 0 ? 1 : 0;
+    const at = this.#blocks.findIndex((block, index) => index >= from && isIt(block));
+    if (at < 0) return false;
+    const [block] = this.#blocks.splice(at, 1) as [Block];
+    this.bytes -= block.bytes.length;
+    release(block);
+    return true;
   }
 }
