@@ -84,6 +84,13 @@ describe("a connection to echo:", () => {
       assert.equal(client.frames[1]?.payload.toString(), "in pieces: é ✓");
     }));
 
+  test("gets the first of the subprotocols that it offers, since nobody else chooses", async () => {
+    const offered = { "Sec-WebSocket-Protocol": "chat.v2, chat.v1" };
+    client = await RawClient.open(gateway.port, "/", offered);
+    assert.match(client.head as string, /\r\nSec-WebSocket-Protocol: chat\.v2\r\n/);
+    client.destroy();
+  });
+
   test("may send frames right behind its request head", async () => {
     client = await RawClient.connect(gateway.port);
     client.send(Buffer.concat([Buffer.from(upgradeHead("/")), clientFrame(TEXT, "early")]));
@@ -165,7 +172,7 @@ describe("a request that is no handshake", () => {
     ["another page's origin", upgradeHead("/", { Origin: "https://evil.example" }), 403, /origin/],
     ["the wrong version", upgradeHead("/", { "Sec-WebSocket-Version": "8" }), 426, /must be 13/],
     ["a short key", upgradeHead("/", { "Sec-WebSocket-Key": "AAAA" }), 400, /16 bytes/],
-    ["a method of its own", "POST / HTTP/1.1\r\nHost: a\r\n\r\n", 405, /Only GET/],
+    ["a method of its own", "POST / HTTP/1.1\r\nHost: a\r\n\r\n", 426, /is a GET/],
     [
       "a head without an end",
       `GET / HTTP/1.1\r\nHost: a\r\nX: ${"a".repeat(9000)}`,

@@ -267,7 +267,7 @@ describe("Amazon's @connections", () => {
         const gone = await api(method, path, method === "POST" ? "x" : undefined);
         assert.equal(gone.status, 410, method);
         assert.equal(gone.headers.get("x-amzn-errortype"), "GoneException");
-        assert.deepEqual(Object.keys((await gone.json()) as object), ["message"]);
+        assert.deepEqual(Object.keys((await gone.json()) as object), ["code", "message", "target"]);
       }
     });
   }

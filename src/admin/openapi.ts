@@ -143,9 +143,13 @@ const schemas = {
   },
   AmazonError: {
     type: "object",
-    required: ["message"],
-    properties: { message: { type: "string" } },
-    description: "The header x-amzn-errortype names the error.",
+    required: ["code", "message"],
+    properties: {
+      code: { type: "string" },
+      message: { type: "string" },
+      target: { type: "string" },
+    },
+    description: "The header x-amzn-errortype names the error as Amazon's SDKs know it.",
   },
   ConnectionPage: {
     type: "object",

@@ -71,14 +71,10 @@ const amazonErrorTypes: Readonly<Record<number, string>> = {
   503: "ServiceUnavailableException",
 };
 
-/** The dialects in which a fault is written: Azure's and Amazon's. */
+/** One body for all; the header that names the error is Azure's or Amazon's. */
 export function renderFault(fault: Fault, amazon: boolean): Reply {
-  if (amazon) {
-    const type = amazonErrorTypes[fault.status] ?? "InternalServerErrorException";
-    const headers = { ...fault.headers, "x-amzn-errortype": type };
-    return new Reply(fault.status, headers, { message: fault.message });
-  }
   const { code, message, target } = fault;
-  const headers = { ...fault.headers, "x-ms-error-code": code };
-  return new Reply(fault.status, headers, { code, message, target });
+  const type = amazonErrorTypes[fault.status] ?? "InternalServerErrorException";
+  const naming = amazon ? { "x-amzn-errortype": type } : { "x-ms-error-code": code };
+  return new Reply(fault.status, { ...fault.headers, ...naming }, { code, message, target });
 }

@@ -59,8 +59,8 @@ export const hubLimitShape = {
   serviceInflightMax: limit(
     256,
     [2, COUNT_MAX],
-    "Events on their way to one service host, of which a part is kept for connect " +
-      "events. On breach: the next ones wait.",
+    "Events of a hub on their way to its service from one worker, of which a part is kept for " +
+      "connect events. On breach: the next ones wait.",
   ),
   serviceConnectionAgeMs: limit(
     60_000,

@@ -195,7 +195,9 @@ export class Admission {
       this.#ask(slot, hub, request, upgrade.key, rest, end);
       return;
     }
-    this.#open(slot, hub, upgrade.key, ANONYMOUS);
+    // Nobody is asked: the client's own first choice, without which a browser would not connect.
+    const [subprotocol] = upgrade.subprotocols;
+    this.#open(slot, hub, upgrade.key, { ...ANONYMOUS, subprotocol });
     if (rest < end) this.#parts.reception.received(slot, rest, end);
   }
 

@@ -313,6 +313,9 @@ describe("describe", () => {
     assert.equal(description?.address, "192.0.2.1");
     const { connectedAtMs = 0, lastActiveAtMs = 0 } = description ?? {};
     assert.equal(lastActiveAtMs - connectedAtMs, 10_000);
+    await world.advance(777);
+    const later = await world.execute({ verb: "describe", connectionId });
+    assert.deepEqual(later.description, description, "the moments do not move");
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { type Answer, type Command, emptyAnswer, type Target } from "../bus/command.ts";
 import { formatConnectionId, parseConnectionId, slotOf } from "../core/connection-id.ts";
-import { type Reactor, TICK_MS } from "../reactor/reactor.ts";
+import type { Reactor } from "../reactor/reactor.ts";
 import { type ConnectionTable, OPEN } from "./connection-table.ts";
 import type { Departure } from "./departure.ts";
 import type { Fanout } from "./fanout.ts";
@@ -122,10 +122,9 @@ export class Commands {
     if (place === undefined) return emptyAnswer();
     const { reactor, connections } = this.#parts;
     const slot = slotOf(place);
-    const agoMs = (tick: number) => Date.now() - (reactor.tick - tick) * TICK_MS;
     const description = {
-      connectedAtMs: agoMs(connections.openedTicks[slot] as number),
-      lastActiveAtMs: agoMs(connections.activeTicks[slot] as number),
+      connectedAtMs: reactor.wallMsOf(connections.openedTicks[slot] as number),
+      lastActiveAtMs: reactor.wallMsOf(connections.activeTicks[slot] as number),
       address: reactor.peerAddress(slot),
       userId: this.#hubOf(slot).members.userOf(slot),
     };

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { upgradeHead } from "../../test/support/raw-client.ts";
 import { type Answer, emptyAnswer } from "../bus/command.ts";
 import { BINARY } from "../core/opcode.ts";
+import { TICK_MS } from "../reactor/reactor.ts";
 import { FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
 
 const SLICE = 256;
@@ -80,6 +81,22 @@ describe("a push", () => {
     assert.deepEqual(client.texts, [...texts, "to one alone"]);
     for (const other of clients.slice(1)) assert.deepEqual(other.texts, texts);
     for (const { answer } of pushes) assert.equal(answer?.matched, clients.length);
+  });
+
+  test("waits while the buffers are too full, until some of it has gone", async () => {
+    const limits = "{ bufferBudgetBytes: 100000 }";
+    const world = new GatewayWorld({ limits });
+    const [slow, quick] = (await world.openMany(2)) as [FakeClient, FakeClient];
+    slow.socket.room = 0;
+    world.upstream().sink.reply(slow.place, BINARY, Buffer.alloc(90_000), 0, 90_000);
+    await world.settle();
+    const pushed = push(world, "news");
+    await world.settle();
+    assert.deepEqual(pushed, {});
+    assert.equal(reached([quick]), 0);
+    await world.advance(2 * TICK_MS);
+    assert.deepEqual(pushed, { answer: { ...emptyAnswer(), matched: 1 } });
+    assert.equal(reached([quick]), 1);
   });
 
   test("to nobody resolves, and so do those behind it", async () => {

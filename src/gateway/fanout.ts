@@ -4,8 +4,9 @@
  * every publisher and group.
  */
 import { type Answer, emptyAnswer } from "../bus/command.ts";
+import type { Budget } from "../core/budget.ts";
 import { slotOf } from "../core/connection-id.ts";
-import type { Reactor } from "../reactor/reactor.ts";
+import { type Reactor, TICK_MS } from "../reactor/reactor.ts";
 import { type ConnectionTable, OPEN } from "./connection-table.ts";
 import { type Delivery, DROPPED, TOO_SLOW } from "./delivery.ts";
 import type { Departure } from "./departure.ts";
@@ -33,6 +34,7 @@ export class Fanout {
   readonly #connections: ConnectionTable;
   readonly #delivery: Delivery;
   readonly #departure: Departure;
+  readonly #budget: Budget;
   readonly #pushes: Push[] = [];
   #isScheduled = false;
 
@@ -41,11 +43,13 @@ export class Fanout {
     connections: ConnectionTable,
     delivery: Delivery,
     departure: Departure,
+    budget: Budget,
   ) {
     this.#reactor = reactor;
     this.#connections = connections;
     this.#delivery = delivery;
     this.#departure = departure;
+    this.#budget = budget;
   }
 
   /** Resolves when the message is queued or written for all of them, with the counts. */
@@ -54,7 +58,8 @@ export class Fanout {
       const answer = emptyAnswer();
       this.#pushes.push({ hub, places, next: 0, opcode, bytes, answer, resolve });
       // A small one that nothing waits before leaves with this iteration's flush.
-      if (this.#pushes.length === 1 && places.length <= SLICE_RECEIVERS) this.#run();
+      const isSmall = this.#pushes.length === 1 && places.length <= SLICE_RECEIVERS;
+      if (isSmall && !this.#budget.isOverfull) this.#run();
       else this.#schedule();
     });
   }
@@ -62,10 +67,13 @@ export class Fanout {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    const run = () => {
       this.#isScheduled = false;
       this.#run();
-    });
+    };
+    // Pushers wait while the buffers are too full, until the next sweep has let some of it go.
+    if (this.#budget.isOverfull) setTimeout(run, TICK_MS);
+    else setImmediate(run);
   }
 
   /** One slice's worth of pushes. */

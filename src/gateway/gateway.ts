@@ -109,7 +109,7 @@ export class Gateway {
     });
     this.#commands = new Commands({
       ...parts,
-      fanout: new Fanout(reactor, connections, delivery, departure),
+      fanout: new Fanout(reactor, connections, delivery, departure, budget),
       pushMemory: new PushMemory(limits.pushReceiversRememberedMax),
       groupsPerConnectionMax: limits.groupsPerConnectionMax,
     });

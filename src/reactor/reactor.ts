@@ -84,6 +84,7 @@ export class Reactor {
   readonly #unmasking = new Int32Array(4);
   readonly #listeners: number[] = [];
   readonly #startedAtMs = performance.now();
+  readonly #startedAtWallMs = Date.now();
   /** Of the last try to accept; 0 when it succeeded. */
   #acceptErrno = 0;
   /** Until the next sweep. */
@@ -198,6 +199,11 @@ export class Reactor {
   /** Sets the moment of `expired`; a later call replaces it. */
   setDeadline(slot: number, tick: number): void {
     this.slots.deadlines[slot] = tick;
+  }
+
+  /** The wall clock's time of a tick, in milliseconds since 1970: the same at every call. */
+  wallMsOf(tick: number): number {
+    return this.#startedAtWallMs + (tick - 1) * TICK_MS;
   }
 
   placeOf(slot: number): number {

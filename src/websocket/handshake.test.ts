@@ -132,13 +132,13 @@ describe("the answer", () => {
 
 describe("a refusal", () => {
   test("is a whole response that closes the connection", () => {
-    const response = Buffer.from(encodeRefusal(refusals.METHOD_NOT_ALLOWED)).toString("latin1");
+    const response = Buffer.from(encodeRefusal(refusals.HOST_MISSING)).toString("latin1");
     assert.equal(
       response,
-      "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n" +
-        "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 26\r\n" +
+      "HTTP/1.1 400 Bad Request\r\n" +
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 28\r\n" +
         "Connection: close\r\n\r\n" +
-        "Only GET is allowed here.\n",
+        "The Host header is missing.\n",
     );
   });
 

@@ -5,6 +5,9 @@
  */
 import type { Refusal } from "./handshake.ts";
 
+// RFC 9110, 15.5.22: a 426 names the protocol in Upgrade; 7.8: Upgrade is named in Connection.
+const UPGRADE_TO_WEBSOCKET = { Upgrade: "websocket", Connection: "Upgrade" };
+
 // What is on the wire is no HTTP/1.1 request (RFC 9112).
 export const TLS_ON_PLAIN_PORT = refusal(
   400,
@@ -13,6 +16,11 @@ export const TLS_ON_PLAIN_PORT = refusal(
 export const HTTP_2_PREFACE = refusal(
   505,
   "This port speaks HTTP/1.1 and the client began with HTTP/2; WebSocket needs HTTP/1.1 here.",
+);
+export const HTTP_1_0 = refusal(
+  426,
+  "This address speaks WebSocket, which needs HTTP/1.1; the request is HTTP/1.0.",
+  UPGRADE_TO_WEBSOCKET,
 );
 export const VERSION_NOT_SUPPORTED = refusal(505, "Only HTTP/1.1 is spoken here.");
 export const REQUEST_LINE_INVALID = refusal(
@@ -30,7 +38,11 @@ export const BARE_LINE_FEED = refusal(
 export const CONTROL_BYTE = refusal(400, "The request head has a control byte.");
 
 // The request line.
-export const METHOD_NOT_ALLOWED = refusal(405, "Only GET is allowed here.", { Allow: "GET" });
+export const NOT_A_GET = refusal(
+  426,
+  "This address speaks WebSocket, whose handshake is a GET.",
+  UPGRADE_TO_WEBSOCKET,
+);
 export const TARGET_NOT_A_PATH = refusal(400, "The request target must be a path.");
 export const TARGET_INVALID = refusal(
   400,
@@ -54,8 +66,6 @@ export const HOST_INVALID = refusal(400, "The Host header names no host.");
 export const BODY_NOT_ALLOWED = refusal(400, "The request must not have a body.");
 
 // The opening handshake (RFC 6455, 4.2.1).
-// RFC 9110, 15.5.22: a 426 names the protocol in Upgrade; 7.8: Upgrade is named in Connection.
-const UPGRADE_TO_WEBSOCKET = { Upgrade: "websocket", Connection: "Upgrade" };
 export const NOT_AN_UPGRADE = refusal(
   426,
   "This address speaks WebSocket: connect with a WebSocket client. If you did, a proxy in " +

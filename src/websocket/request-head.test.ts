@@ -120,7 +120,7 @@ describe("each malformed head has its refusal", () => {
   const cases: [string, Refusal, string][] = [
     ["a TLS handshake", refusals.TLS_ON_PLAIN_PORT, "\x16\x03\x01\x02\x00\x01\x00"],
     ["the HTTP/2 preface", refusals.HTTP_2_PREFACE, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-    ["HTTP/1.0", refusals.VERSION_NOT_SUPPORTED, `GET / HTTP/1.0\r\n${host}\r\n`],
+    ["HTTP/1.0", refusals.HTTP_1_0, `GET / HTTP/1.0\r\n${host}\r\n`],
     ["HTTP/3.0", refusals.VERSION_NOT_SUPPORTED, `GET / HTTP/3.0\r\n${host}\r\n`],
     ["HTTP/0.9", refusals.REQUEST_LINE_INVALID, "GET /\r\n"],
     ["a version in lower case", refusals.REQUEST_LINE_INVALID, `GET / http/1.1\r\n${host}\r\n`],
@@ -142,9 +142,9 @@ describe("each malformed head has its refusal", () => {
     ["line feeds for ends of lines", refusals.BARE_LINE_FEED, "GET / HTTP/1.1\nHost: a\n\n"],
     ["NUL in a value", refusals.CONTROL_BYTE, `${start}X: a\x00b\r\n\r\n`],
     ["DEL in a value", refusals.CONTROL_BYTE, `${start}X: a\x7fb\r\n\r\n`],
-    ["POST", refusals.METHOD_NOT_ALLOWED, `POST / HTTP/1.1\r\n${host}Content-Length: 2\r\n\r\n{}`],
-    ["HEAD", refusals.METHOD_NOT_ALLOWED, `HEAD / HTTP/1.1\r\n${host}\r\n`],
-    ["get in lower case", refusals.METHOD_NOT_ALLOWED, `get / HTTP/1.1\r\n${host}\r\n`],
+    ["POST", refusals.NOT_A_GET, `POST / HTTP/1.1\r\n${host}Content-Length: 2\r\n\r\n{}`],
+    ["HEAD", refusals.NOT_A_GET, `HEAD / HTTP/1.1\r\n${host}\r\n`],
+    ["get in lower case", refusals.NOT_A_GET, `get / HTTP/1.1\r\n${host}\r\n`],
     ["a target with a host", refusals.TARGET_NOT_A_PATH, `GET http://a/ HTTP/1.1\r\n${host}\r\n`],
     ["an authority as target", refusals.TARGET_NOT_A_PATH, `GET a:80 HTTP/1.1\r\n${host}\r\n`],
     ["an asterisk", refusals.TARGET_NOT_A_PATH, `GET * HTTP/1.1\r\n${host}\r\n`],
@@ -208,7 +208,7 @@ describe("each malformed head has its refusal", () => {
         assert.match(text, /^[\x20-\x7e]+$/);
       }
     }
-    assert.equal(refusals.METHOD_NOT_ALLOWED.headers.Allow, "GET");
+    assert.equal(refusals.NOT_A_GET.headers.Upgrade, "websocket");
   });
 });
 

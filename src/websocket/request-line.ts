@@ -6,8 +6,9 @@
 import { ASCII_TARGET, ASCII_TOKEN, spanOf, startsWith } from "./ascii.ts";
 import type { Refusal } from "./handshake.ts";
 import {
+  HTTP_1_0,
   HTTP_2_PREFACE,
-  METHOD_NOT_ALLOWED,
+  NOT_A_GET,
   REQUEST_LINE_INVALID,
   TARGET_HAS_FRAGMENT,
   TARGET_INVALID,
@@ -62,10 +63,11 @@ export function checkRequestLine(
   // At least one byte of target stands between the two spaces.
   if (version < methodEnd + 2 || !isVersion(bytes, version, end)) return REQUEST_LINE_INVALID;
   if (!startsWith(bytes, version, end, " HTTP/1.1")) {
+    if (startsWith(bytes, version, end, " HTTP/1.0")) return HTTP_1_0;
     const http2 = startsWith(bytes, start, end, "PRI * HTTP/2.0");
     return http2 ? HTTP_2_PREFACE : VERSION_NOT_SUPPORTED;
   }
-  if (!startsWith(bytes, start, end, "GET ")) return METHOD_NOT_ALLOWED;
+  if (!startsWith(bytes, start, end, "GET ")) return NOT_A_GET;
   return checkTarget(bytes, methodEnd + 1, version, targetBytesMax);
 }
 
