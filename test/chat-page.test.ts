@@ -50,16 +50,20 @@ before(async () => {
     admin: { address: `127.0.0.1:${admin}` },
   };
   await writeFile(join(folder, "headgate.json"), JSON.stringify(configuration));
-  [browser] = await Promise.all([launchChromium(executablePath), startGateway()]);
+  browser = await launchChromium(executablePath);
+  await startGateway();
 });
 
 after(async () => {
   if (executablePath === undefined) return;
   // Each may be missing when `before` failed half-way.
-  await browser?.close();
-  if (gateway !== undefined) await stopGateway();
-  await service?.close();
-  await rm(folder, { recursive: true, force: true });
+  try {
+    await browser?.close();
+    if (gateway !== undefined) await stopGateway();
+  } finally {
+    await service?.close();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test("two windows in one room see each other", { skip }, async () => {

@@ -55,12 +55,13 @@ export function readDocument(text: string, file: string, sources: Sources): Conf
   });
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
-    throw new ConfigurationError(
-      faults.map((fault): Problem => {
-        const { line, col } = lineCounter.linePos(fault.pos[0]);
-        return { file, line, column: col, path: "", message: syntaxSentence(fault) };
-      }),
-    );
+    const problems = faults.map((fault): Problem => {
+      const { line, col } = lineCounter.linePos(fault.pos[0]);
+      return { file, line, column: col, path: "", message: syntaxSentence(fault) };
+    });
+    // Each of several brackets that are not closed is missed at the same place.
+    const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+    throw new ConfigurationError([...unique.values()]);
   }
   return new Reader(document, lineCounter, file, sources);
 }

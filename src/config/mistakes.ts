@@ -32,13 +32,18 @@ function mistakesOf(issue: z.core.$ZodIssue, value: unknown, parent: KeyPath): M
       return [{ path, part: "value", message: issue.message }];
     case "invalid_union": {
       // The form that the value has the type of; what the other forms say is noise.
-      const form = issue.errors.find((issues) => issues.every(({ path }) => path.length > 0));
+      const form = issue.errors.find((issues) => issues.every(isAboutPart));
       const issues = form ?? [];
       if (issues.length > 0) return issues.flatMap((inner) => mistakesOf(inner, value, path));
       break;
     }
   }
   return [wrongValue(path, valueAt(value, path))];
+}
+
+/** About something in the value, and not about what kind of value it is. */
+function isAboutPart(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length > 0 || issue.code === "unrecognized_keys";
 }
 
 function wrongValue(path: KeyPath, value: unknown): Mistake {

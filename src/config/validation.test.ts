@@ -360,3 +360,14 @@ test("a secret does not stand in a message", () => {
   const text = `${hub("signingKeys: { hunter2: 1 }")}admin: { keys: hunter2, key: "hunter 2" }`;
   for (const { message } of problemsOf(text)) assert.doesNotMatch(message, /hunter/);
 });
+
+test("a service with its URL under another key is told of that key and of the missing one", () => {
+  const problems = problemsOf("hubs: { chat: { service: { uri: 'http://x' } } }");
+  assert.deepEqual(
+    problems.map(({ path, column }) => [path, column]),
+    [
+      ["hubs.chat.service.url", 17],
+      ["hubs.chat.service.uri", 28],
+    ],
+  );
+});

@@ -369,17 +369,3 @@ test("lifecycle events past lifecycleQueueMax of their kind are dropped and coun
   assert.ok(bench.log.has("warn", "lifecycleQueueMax"));
   assert.equal(bench.log.lines.length, 1, "the rest of a second is one more line");
 });
-
-test("basic credentials of the URL travel as a header and stay out of the log", async () => {
-  const { port } = bench.service;
-  await again({ url: `http://us%40er:pass@127.0.0.1:${port}/e` });
-  bench.service.respond = status(400);
-  await bench.service.stop();
-  await bench.service.listen(port);
-  bench.say(1, "a");
-  await until(() => bench.sink.count("fail") === 1);
-  const [request] = bench.service.requests;
-  const expected = `Basic ${Buffer.from("us@er:pass").toString("base64")}`;
-  assert.equal(request?.headers.authorization, expected);
-  assert.ok(!JSON.stringify(bench.log.lines).includes("pass"));
-});

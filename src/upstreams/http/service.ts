@@ -45,7 +45,6 @@ export class Service {
   readonly name: string;
   readonly #origin: string;
   readonly #path: string;
-  readonly #credentials: string[];
   readonly #limits: ServiceLimits;
   readonly #agenda: Agenda;
   /** Without a request; the last one used at the end. */
@@ -54,16 +53,10 @@ export class Service {
   #closed = false;
 
   constructor(url: string, limits: ServiceLimits, agenda: Agenda) {
-    const { origin, pathname, search, username, password } = new URL(url);
+    const { origin, pathname, search } = new URL(url);
     this.name = `${origin}${pathname}`;
     this.#origin = origin;
     this.#path = `${pathname}${search}`;
-    this.#credentials = [];
-    if (username !== "" || password !== "") {
-      const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-      const encoded = Buffer.from(pair).toString("base64");
-      this.#credentials = ["authorization", `Basic ${encoded}`];
-    }
     this.#limits = limits;
     this.#agenda = agenda;
   }
@@ -82,12 +75,7 @@ export class Service {
     if (this.#closed) return { kind: "none", reached: true, cause: "the gateway is closing" };
     const connection = this.#take();
     this.#busy.add(connection);
-    const request = {
-      path: this.#path,
-      method,
-      headers: [...headers, ...this.#credentials],
-      body,
-    };
+    const request = { path: this.#path, method, headers: [...headers], body };
     const { serviceResponseBytesMax } = this.#limits;
     const outcome = await connection.send(request, serviceResponseBytesMax, deadlineMs);
     this.#busy.delete(connection);
