@@ -7,7 +7,6 @@ import type { ConnectAnswer, MessageOutcome, Upstream, UpstreamSink } from "./up
 import { ACKNOWLEDGED } from "./upstream.ts";
 
 export class EchoUpstream implements Upstream {
-  readonly asks = false;
   readonly heldBytes = 0;
   readonly #sink: UpstreamSink;
 
@@ -17,7 +16,7 @@ export class EchoUpstream implements Upstream {
 
   counts(): undefined {}
 
-  /** Lets everybody in; a gateway that looks at `asks` does not come here. */
+  /** Lets everybody in; no configuration has it asked. */
   async connect(): Promise<ConnectAnswer> {
     return {
       accepted: true,

@@ -49,8 +49,6 @@ export interface ConnectionFacts {
  * delivered in the order of the calls; those of different places go in parallel.
  */
 export interface Upstream {
-  /** False for carriers that have no service to ask (echo:). */
-  readonly asks: boolean;
   /** Bytes of payload that are held until they are acknowledged. */
   readonly heldBytes: number;
   /** For the metrics; undefined for carriers that leave nothing to count (echo:). */

@@ -20,7 +20,6 @@ export interface HeldMessage {
 }
 
 export class HeldUpstream implements Upstream {
-  readonly asks = true;
   readonly sink: UpstreamSink;
   readonly requests: ConnectRequest[] = [];
   readonly connectedPlaces: number[] = [];

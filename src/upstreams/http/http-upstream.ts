@@ -74,7 +74,6 @@ export interface HttpUpstreamCounts extends UpstreamCounts {
 }
 
 export class HttpUpstream implements Upstream {
-  readonly asks = true;
   readonly #sink: UpstreamSink;
   readonly #agenda = new Agenda();
   readonly #ids = new EventIds();
