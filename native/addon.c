@@ -1,8 +1,9 @@
 /*
- * The verbs of src/reactor/binding.ts over poller, socket and mask; the only file that knows Node.
+ * The verbs of src/reactor/binding.ts over the other C files; the only file that knows Node.
  * Each function of a poller carries its handle as `data`. A wrong argument is a bug of the caller
  * and throws, with the caller's stack; what fails in the world is returned as -errno.
  */
+#include "deflate.h"
 #include "mask.h"
 #include "poller.h"
 #include "socket.h"
@@ -14,12 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* The typed arrays of PollerOptions. */
 enum { VIEW_ARENA, VIEW_BATCH, VIEW_GENERATIONS, VIEW_ENTRIES, VIEW_HEADS, VIEW_FLUSHING,
        VIEW_SHORT, VIEW_UNMASKING, VIEWS };
 
-enum { UNMASKING_FIELDS = 4 };
+enum { UNMASKING_FIELDS = 4, PROGRESS_FIELDS = 2 };
 
 /*
  * A poller and what JavaScript holds of it. `owners` counts the functions that carry this as their
@@ -38,6 +40,14 @@ struct handle {
   napi_async_cleanup_hook_handle cleanup;
   uv_poll_t watcher;
   bool watching;
+  unsigned owners;
+};
+
+/* A codec; `owners` counts the functions that carry this, the last of which frees it. */
+struct codec_handle {
+  struct deflate_codec *codec;
+  int32_t *progress;
+  napi_ref view; /* keeps alive the memory of progress */
   unsigned owners;
 };
 
@@ -91,7 +101,7 @@ static bool number_property(napi_env env, napi_value object, const char *name, i
 }
 
 /* The arguments, undefined where one is missing; what the function carries. */
-static struct handle *arguments(napi_env env, napi_callback_info call, size_t count,
+static void *arguments(napi_env env, napi_callback_info call, size_t count,
                                 napi_value *values) {
   void *carried;
   must(napi_get_cb_info(env, call, &count, values, NULL, &carried));
@@ -125,6 +135,20 @@ static bool is_within(napi_env env, int32_t offset, int32_t length, size_t size)
   if (offset >= 0 && length >= 0 && (size_t)offset + (size_t)length <= size) return true;
   napi_throw_range_error(env, NULL, "offset and length leave the buffer");
   return false;
+}
+
+/* An array of bytes, an offset and a length, which stay within it. */
+static bool to_bytes(napi_env env, const napi_value values[3], const uint8_t **bytes,
+                     int32_t *length) {
+  int32_t offset;
+  void *memory;
+  size_t size;
+  if (!to_view(env, values[0], napi_uint8_array, &memory, &size) ||
+      !to_int32(env, values[1], &offset) || !to_int32(env, values[2], length) ||
+      !is_within(env, offset, *length, size))
+    return false;
+  *bytes = (const uint8_t *)memory + offset;
+  return true;
 }
 
 /* ---- Life of a handle ---- */
@@ -202,15 +226,12 @@ static napi_value flush_verb(napi_env env, napi_callback_info call) {
 static napi_value write_verb(napi_env env, napi_callback_info call) {
   napi_value values[4];
   struct handle *handle = arguments(env, call, 4, values);
-  int32_t slot, offset, length;
-  void *bytes;
-  size_t size;
+  const uint8_t *bytes;
+  int32_t slot, length;
   if (!to_int32(env, values[0], &slot) || !is_open(handle, slot) ||
-      !to_view(env, values[1], napi_uint8_array, &bytes, &size) ||
-      !to_int32(env, values[2], &offset) || !to_int32(env, values[3], &length) ||
-      !is_within(env, offset, length, size))
+      !to_bytes(env, values + 1, &bytes, &length))
     return NULL;
-  return number(env, poller_write(handle->poller, slot, (uint8_t *)bytes + offset, (size_t)length));
+  return number(env, poller_write(handle->poller, slot, bytes, (size_t)length));
 }
 
 static napi_value shutdown_verb(napi_env env, napi_callback_info call) {
@@ -324,6 +345,53 @@ static napi_value stop_verb(napi_env env, napi_callback_info call) {
   return NULL;
 }
 
+/* ---- Verbs of a codec ---- */
+
+static napi_value inflate_verb(napi_env env, napi_callback_info call) {
+  napi_value values[5];
+  struct codec_handle *handle = arguments(env, call, 5, values);
+  const uint8_t *input;
+  void *output;
+  int32_t length;
+  size_t room;
+  bool is_first;
+  if (!to_bytes(env, values, &input, &length) ||
+      !to_view(env, values[3], napi_uint8_array, &output, &room))
+    return NULL;
+  if (napi_get_value_bool(env, values[4], &is_first) != napi_ok) {
+    napi_throw_type_error(env, NULL, "a boolean was expected");
+    return NULL;
+  }
+  return number(env, deflate_unpack(handle->codec, input, (size_t)length, output, room, is_first,
+                                    handle->progress));
+}
+
+static napi_value deflate_verb(napi_env env, napi_callback_info call) {
+  napi_value values[5];
+  struct codec_handle *handle = arguments(env, call, 5, values);
+  const uint8_t *input;
+  void *output;
+  int32_t length, window_bits;
+  size_t room;
+  if (!to_bytes(env, values, &input, &length) || !to_int32(env, values[3], &window_bits) ||
+      !to_view(env, values[4], napi_uint8_array, &output, &room))
+    return NULL;
+  if (window_bits < DEFLATE_WINDOW_BITS_MIN || window_bits > DEFLATE_WINDOW_BITS_MAX) {
+    napi_throw_range_error(env, NULL, "windowBits is not within 9 and 15");
+    return NULL;
+  }
+  return number(env, deflate_pack(handle->codec, input, (size_t)length, window_bits, output, room));
+}
+
+static void codec_finalized(napi_env env, void *carried, void *hint) {
+  (void)hint;
+  struct codec_handle *handle = carried;
+  if (--handle->owners > 0) return;
+  must(napi_delete_reference(env, handle->view));
+  deflate_codec_destroy(handle->codec);
+  free(handle);
+}
+
 /* ---- Verbs of the addon ---- */
 
 static const struct view {
@@ -398,16 +466,15 @@ struct verb {
   napi_callback call;
 };
 
+/* Each function carries `carried`, and calls `finalize` with it when nobody can call it again. */
 static void add_verbs(napi_env env, napi_value object, const struct verb *verbs, size_t count,
-                      struct handle *handle) {
+                      void *carried, napi_finalize finalize) {
   for (size_t i = 0; i < count; i++) {
     napi_value function;
-    must(napi_create_function(env, verbs[i].name, NAPI_AUTO_LENGTH, verbs[i].call, handle,
+    must(napi_create_function(env, verbs[i].name, NAPI_AUTO_LENGTH, verbs[i].call, carried,
                               &function));
     must(napi_set_named_property(env, object, verbs[i].name, function));
-    if (handle == NULL) continue;
-    must(napi_add_finalizer(env, function, handle, release_finalized, NULL, NULL));
-    handle->owners++;
+    if (finalize != NULL) must(napi_add_finalizer(env, function, carried, finalize, NULL, NULL));
   }
 }
 
@@ -440,9 +507,34 @@ static napi_value create_verb(napi_env env, napi_callback_info call) {
   for (size_t i = 0; i < VIEWS; i++)
     must(napi_create_reference(env, views[i], 1, &handle->views[i]));
   must(napi_add_async_cleanup_hook(env, environment_ends, handle, &handle->cleanup));
-  handle->owners = 1;
+  handle->owners = 1 + sizeof VERBS / sizeof *VERBS;
   must(napi_create_object(env, &object));
-  add_verbs(env, object, VERBS, sizeof VERBS / sizeof *VERBS, handle);
+  add_verbs(env, object, VERBS, sizeof VERBS / sizeof *VERBS, handle, release_finalized);
+  return object;
+}
+
+static napi_value create_codec_verb(napi_env env, napi_callback_info call) {
+  static const struct verb VERBS[] = {{"inflate", inflate_verb}, {"deflate", deflate_verb}};
+  napi_value view, object;
+  void *progress;
+  size_t count;
+  arguments(env, call, 1, &view);
+  if (!to_view(env, view, napi_int32_array, &progress, &count)) return NULL;
+  if (count < PROGRESS_FIELDS) {
+    napi_throw_range_error(env, NULL, "progress wants two fields");
+    return NULL;
+  }
+  struct codec_handle *handle = calloc(1, sizeof *handle);
+  if (handle == NULL || (handle->codec = deflate_codec_create()) == NULL) {
+    napi_throw_error(env, uv_err_name(-errno), "the codec could not be made");
+    free(handle);
+    return NULL;
+  }
+  handle->progress = progress;
+  must(napi_create_reference(env, view, 1, &handle->view));
+  handle->owners = sizeof VERBS / sizeof *VERBS;
+  must(napi_create_object(env, &object));
+  add_verbs(env, object, VERBS, sizeof VERBS / sizeof *VERBS, handle, codec_finalized);
   return object;
 }
 
@@ -497,7 +589,15 @@ NAPI_MODULE_INIT() {
       {"listenPort", listen_port_verb}, {"steer", steer_verb},
       {"closeListener", close_listener_verb},
       {"raiseDescriptorLimit", raise_descriptor_limit_verb},
+      {"createCodec", create_codec_verb},
   };
-  add_verbs(env, exports, VERBS, sizeof VERBS / sizeof *VERBS, NULL);
+  if (zlibVersion()[0] != ZLIB_VERSION[0]) {
+    char message[128];
+    snprintf(message, sizeof message, "the addon was built for zlib %s, and this process has %s",
+             ZLIB_VERSION, zlibVersion());
+    napi_throw_error(env, NULL, message);
+    return NULL;
+  }
+  add_verbs(env, exports, VERBS, sizeof VERBS / sizeof *VERBS, NULL, NULL);
   return exports;
 }

@@ -88,7 +88,8 @@ function compile(sources: string[], headers: string): void {
   throw new BuildError(
     `"${compiler}" could not compile the addon in ${sourceFolder}; its own words stand above. ` +
       `If a system header is missing, install the C library's development files ` +
-      `(Debian and Ubuntu: apt-get install libc6-dev; Alpine: apk add musl-dev linux-headers).`,
+      `(Debian and Ubuntu: apt-get install libc6-dev; Alpine: apk add musl-dev linux-headers); ` +
+      `zlib.h comes with Node's headers, or else with zlib1g-dev or zlib-dev.`,
   );
 }
 

@@ -1,11 +1,13 @@
 /**
  * Builds the C files and their tests (native/test) without Node, under the address and undefined
  * behaviour sanitizers, and runs them. The system calls that tests script go through ld's --wrap.
- * An argument runs only the tests whose sentence contains it.
+ * An argument runs only the tests whose sentence contains it. Without a zlib the rest is tested.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
+import { replayInputs } from "./fuzz-replay.ts";
+import { findZlib } from "./zlib.ts";
 
 const sourceFolder = resolve(import.meta.dirname, "../../native");
 const outputFolder = resolve(import.meta.dirname, "../../build/test");
@@ -46,7 +48,20 @@ function run(command: string, parameters: string[]): boolean {
 }
 
 mkdirSync(outputFolder, { recursive: true });
-const files = [...sources(sourceFolder), ...sources(join(sourceFolder, "test"))];
-const passed =
-  run(compiler, [...flags, ...files, "-o", program]) && run(program, process.argv.slice(2));
-process.exitCode = passed ? 0 : 1;
+const zlib = findZlib(compiler);
+const files = [...sources(sourceFolder), ...sources(join(sourceFolder, "test"))].filter(
+  (path) => zlib !== undefined || !basename(path).startsWith("deflate"),
+);
+const parameters = [...flags, ...(zlib?.headers ?? []), ...files, ...(zlib?.library ?? [])];
+const built = run(compiler, [...parameters, "-o", program]);
+const passed = built && run(program, process.argv.slice(2));
+if (zlib === undefined) {
+  process.stderr.write(
+    "SKIPPED: compression (native/deflate.c) was not tested, since there is no zlib to link with. " +
+      "Debian and Ubuntu: apt-get install zlib1g-dev; Fedora: dnf install zlib-devel; " +
+      "Alpine: apk add zlib-dev\n",
+  );
+}
+const isWhole = process.argv.length === 2;
+const replayed = !isWhole || replayInputs(compiler, outputFolder);
+process.exitCode = passed && replayed ? 0 : 1;

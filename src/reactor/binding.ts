@@ -114,6 +114,47 @@ export interface Poller {
   stop(): void;
 }
 
+/** What `Codec.inflate` returns: the message is whole. */
+export const INFLATED = 0;
+/** `output` is full and more is to come: call again with the rest of the input. */
+export const INFLATE_FULL = 1;
+/** The input is no DEFLATE, or ends within a block, or reaches behind the start of the message. */
+export const INFLATE_INVALID = 2;
+
+/**
+ * A raw-DEFLATE codec (RFC 1951) for all connections of a worker: every message begins afresh, so
+ * no connection has a state in it. Synchronous. A range outside its buffer is a bug and throws.
+ */
+export interface Codec {
+  /**
+   * Inflates one message's payload into `output` from 0, as RFC 7692, 7.2.2 says; the tail
+   * 00 00 ff ff is understood and no part of the input. `offset` and `length` say what is not
+   * consumed yet, `isFirst` that the message begins. `progress` gets the bytes consumed and the
+   * bytes produced. A message that fills `output` exactly is INFLATED, not INFLATE_FULL; after
+   * INFLATE_INVALID, or at any time, a message may be abandoned for the next one. What `output`
+   * holds past the bytes produced is undefined.
+   */
+  inflate(
+    input: Uint8Array,
+    offset: number,
+    length: number,
+    output: Uint8Array,
+    isFirst: boolean,
+  ): number;
+  /**
+   * Deflates one message with a window of 2^windowBits, 9 to 15, into `output`, without the tail
+   * 00 00 ff ff (RFC 7692, 7.2.1); the bytes written, 0 where it does not fit. While it works it
+   * takes up to 5 bytes more of `output` than it writes in the end.
+   */
+  deflate(
+    input: Uint8Array,
+    offset: number,
+    length: number,
+    windowBits: number,
+    output: Uint8Array,
+  ): number;
+}
+
 export interface ListenOptions {
   /** An IPv4 or IPv6 address. */
   address: string;
@@ -136,6 +177,11 @@ export interface Binding {
    */
   steer(descriptor: number, open: Int32Array): number;
   closeListener(descriptor: number): void;
+  /**
+   * A codec that writes two numbers to `progress`. Its streams are made when they are first used:
+   * some 45 KiB to inflate, and up to 300 KiB for each window that is deflated with.
+   */
+  createCodec(progress: Int32Array): Codec;
   /** Raises the limit of descriptors to its maximum; the limit in force. */
   raiseDescriptorLimit(): number;
 }

@@ -21,6 +21,7 @@ import {
   WRITABLE,
   WRITE,
 } from "../../src/reactor/binding.ts";
+import { ZlibCodec } from "../../src/websocket/codec.test.helper.ts";
 import { naiveUnmask } from "../../src/websocket/receiver.test.helper.ts";
 import { FakeSocket } from "./fake-socket.ts";
 
@@ -40,6 +41,7 @@ interface Slot {
 
 export class FakeBinding implements Binding {
   readonly pollers: FakePoller[] = [];
+  readonly codecs: ZlibCodec[] = [];
   descriptorLimit = 4096;
 
   /** The one that the test's reactor made. */
@@ -68,6 +70,12 @@ export class FakeBinding implements Binding {
   }
 
   closeListener(): void {}
+
+  createCodec(progress: Int32Array): ZlibCodec {
+    const codec = new ZlibCodec(progress);
+    this.codecs.push(codec);
+    return codec;
+  }
 
   raiseDescriptorLimit(): number {
     return this.descriptorLimit;
