@@ -21,6 +21,8 @@ export interface HubConfiguration {
   origins: string[] | undefined;
   signingKeys: string[];
   consent: boolean;
+  /** Whether permessage-deflate is negotiated with clients that offer it. */
+  compression: boolean;
   slowConsumer: ParsedHub["slowConsumer"];
   /** The gateway's, with what the hub sets for itself. */
   limits: HubLimits;

@@ -5,8 +5,8 @@
  */
 import { formatAddress } from "../core/address.ts";
 import { gatewayLimitShape } from "./limits.ts";
-import { isLoopback, overlap, parseListenAddress } from "./listen-address.ts";
-import { isAmbiguous, type PathPattern, parsePathPattern } from "./path-pattern.ts";
+import { isLoopback, overlaps, parseListenAddress } from "./listen-address.ts";
+import { ambiguities, type PathPattern, parsePathPattern } from "./path-pattern.ts";
 import { formatPath, type KeyPath, type Mistake } from "./problem.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, HUB_NAME } from "./schema.ts";
 
@@ -55,21 +55,18 @@ interface UsedPath {
 }
 
 function checkPaths(hubs: Mapping): Mistake[] {
-  const mistakes: Mistake[] = [];
-  const seen: UsedPath[] = [];
-  for (const used of Object.entries(hubs).flatMap(([name, hub]) => usedPaths(name, mapping(hub)))) {
-    const other = seen.find(({ pattern }) => isAmbiguous(pattern, used.pattern));
-    if (other !== undefined) {
-      const place = formatPath(other.path);
-      const message =
-        other.text === used.text
-          ? `${used.text} is taken by ${place}; use another path`
-          : `${used.text} and ${other.text} (${place}) match the same requests; change one`;
-      mistakes.push({ path: used.path, part: "value", message });
-    }
-    seen.push(used);
-  }
-  return mistakes;
+  const all = Object.entries(hubs).flatMap(([name, hub]) => usedPaths(name, mapping(hub)));
+  const others = ambiguities(all.map(({ pattern }) => pattern));
+  return all.flatMap((used, index): Mistake[] => {
+    const other = all[others[index] ?? -1];
+    if (other === undefined) return [];
+    const place = formatPath(other.path);
+    const message =
+      other.text === used.text
+        ? `${used.text} is taken by ${place}; use another path`
+        : `${used.text} and ${other.text} (${place}) match the same requests; change one`;
+    return [{ path: used.path, part: "value", message }];
+  });
 }
 
 function usedPaths(name: string, hub: Mapping): UsedPath[] {
@@ -98,20 +95,18 @@ function checkAddresses(root: Mapping): Mistake[] {
     mapping(listener).address ?? DEFAULT_LISTEN,
   ]);
   places.push([["admin", "address"], mapping(root.admin).address ?? DEFAULT_ADMIN]);
-  const mistakes: Mistake[] = [];
-  const seen: { path: KeyPath; address: { host: string; port: number } }[] = [];
-  for (const [path, text] of places) {
+  const all = places.flatMap(([path, text]) => {
     const address = typeof text === "string" ? parseListenAddress(text) : "";
-    if (typeof address === "string") continue;
-    const other = seen.find((earlier) => overlap(earlier.address, address));
-    if (other !== undefined) {
-      const [here, there] = [address, other.address].map(formatAddress);
-      const message = `${here} is taken by ${formatPath(other.path)} (${there}); use another port`;
-      mistakes.push({ path, part: "value", message });
-    }
-    seen.push({ path, address });
-  }
-  return mistakes;
+    return typeof address === "string" ? [] : [{ path, address }];
+  });
+  const others = overlaps(all.map(({ address }) => address));
+  return all.flatMap(({ path, address }, index): Mistake[] => {
+    const other = all[others[index] ?? -1];
+    if (other === undefined) return [];
+    const [here, there] = [address, other.address].map(formatAddress);
+    const message = `${here} is taken by ${formatPath(other.path)} (${there}); use another port`;
+    return [{ path, part: "value", message }];
+  });
 }
 
 function checkAdmin(admin: Mapping): Mistake[] {

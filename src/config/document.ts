@@ -2,7 +2,17 @@
  * A configuration file as a plain value that remembers where each of its keys and values
  * stands. It knows YAML and the substitution of variables, and nothing of what keys mean.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  parseDocument,
+  visit,
+} from "yaml";
 import { ConfigurationError, type KeyPath, type Mistake, type Problem } from "./problem.ts";
 import { type Sources, substitute } from "./substitution.ts";
 
@@ -30,7 +40,8 @@ const DEPTH_MAX = 32;
 
 /**
  * Noncharacters stand in for the braces of `${…}` while YAML is parsed: it would otherwise take
- * them for a mapping in `[ ${KEY} ]`. One character for one keeps every position right.
+ * them for a mapping in `[ ${KEY} ]`. One character for one keeps every position right. A brace
+ * behind a quote closes something else, as in `{ name: '$${' }`.
  */
 const OPEN = "\uFDD0";
 const CLOSE = "\uFDD1";
@@ -45,10 +56,9 @@ export function readDocument(text: string, file: string, sources: Sources): Conf
     const message = `longer than ${TEXT_CHARACTERS_MAX} characters; is it a configuration?`;
     throw new ConfigurationError([{ file, line: 1, column: 1, path: "", message }]);
   }
-  const lineCounter = new LineCounter();
-  const masked = text.replaceAll(/\$\{([^{}\n]*)\}/g, `$$${OPEN}$1${CLOSE}`);
+  const lines = new Lines(text);
+  const masked = text.replaceAll(/\$\{([^{}'"\n]*)\}/g, `$$${OPEN}$1${CLOSE}`);
   const document = parseDocument(masked, {
-    lineCounter,
     prettyErrors: false,
     // Duplicates are reported by the reader below, which knows their paths.
     uniqueKeys: false,
@@ -56,14 +66,14 @@ export function readDocument(text: string, file: string, sources: Sources): Conf
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     const problems = faults.map((fault): Problem => {
-      const { line, col } = lineCounter.linePos(fault.pos[0]);
-      return { file, line, column: col, path: "", message: syntaxSentence(fault) };
+      const position = lines.positionAt(fault.pos[0]);
+      return { file, ...position, path: "", message: syntaxSentence(fault) };
     });
     // Each of several brackets that are not closed is missed at the same place.
     const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
     throw new ConfigurationError([...unique.values()]);
   }
-  return new Reader(document, lineCounter, file, sources);
+  return new Reader(document, lines, file, sources);
 }
 
 /** A value that did not come from a file, and so has no positions. */
@@ -89,20 +99,42 @@ function unmask(text: string): string {
   return text.replaceAll(OPEN, "{").replaceAll(CLOSE, "}");
 }
 
+/** Where lines begin. The parser's own counter misses those within what it could not read. */
+class Lines {
+  readonly #starts = [0];
+
+  constructor(text: string) {
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) {
+      this.#starts.push(at + 1);
+    }
+  }
+
+  positionAt(offset: number): Position {
+    let [line, behind] = [0, this.#starts.length];
+    while (behind - line > 1) {
+      const middle = (line + behind) >> 1;
+      if ((this.#starts[middle] as number) <= offset) line = middle;
+      else behind = middle;
+    }
+    return { line: line + 1, column: offset - (this.#starts[line] as number) + 1 };
+  }
+}
+
 class Reader implements ConfigurationDocument {
   readonly file: string;
   readonly value: unknown;
   readonly mistakes: (Mistake & { position: Position })[] = [];
   readonly filled = new Set<string>();
   readonly #offsets = new Map<string, { key: number | undefined; value: number }>();
-  readonly #document: Document;
-  readonly #lineCounter: LineCounter;
+  readonly #targets: ReadonlyMap<Alias, Node>;
+  #isTooMuch = false;
+  readonly #lines: Lines;
   readonly #sources: Sources;
   #nodes = 0;
 
-  constructor(document: Document, lineCounter: LineCounter, file: string, sources: Sources) {
-    this.#document = document;
-    this.#lineCounter = lineCounter;
+  constructor(document: Document, lines: Lines, file: string, sources: Sources) {
+    this.#targets = targetsOf(document);
+    this.#lines = lines;
     this.#sources = sources;
     this.file = file;
     this.value = this.#read(document.contents, []);
@@ -113,16 +145,12 @@ class Reader implements ConfigurationDocument {
     if (offsets === undefined) {
       return path.length === 0 ? { line: 1, column: 1 } : this.position(path.slice(0, -1), "key");
     }
-    return this.#positionAt(part === "key" ? (offsets.key ?? offsets.value) : offsets.value);
-  }
-
-  #positionAt(offset: number): Position {
-    const { line, col } = this.#lineCounter.linePos(offset);
-    return { line, column: col };
+    const offset = part === "key" ? (offsets.key ?? offsets.value) : offsets.value;
+    return this.#lines.positionAt(offset);
   }
 
   #report(path: KeyPath, offset: number, message: string, part: Mistake["part"] = "value"): void {
-    this.mistakes.push({ path, part, message, position: this.#positionAt(offset) });
+    this.mistakes.push({ path, part, message, position: this.#lines.positionAt(offset) });
   }
 
   /** `keyOffset` is where the key stands that the node belongs to, if it belongs to one. */
@@ -131,13 +159,12 @@ class Reader implements ConfigurationDocument {
     const offset = offsetOf(node) ?? keyOffset ?? 0;
     this.#offsets.set(pathId(path), { key: keyOffset, value: offset });
     if (path.length > DEPTH_MAX || this.#nodes > NODES_MAX) {
-      if (!this.mistakes.some(({ message }) => message === TOO_MUCH)) {
-        this.#report(path, offset, TOO_MUCH);
-      }
+      if (!this.#isTooMuch) this.#report(path, offset, TOO_MUCH);
+      this.#isTooMuch = true;
       return undefined;
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#document);
+      const target = this.#targets.get(node);
       if (target !== undefined) return this.#read(target, path, keyOffset);
       this.#report(path, offset, `no anchor is named "${node.source}"; define it above`);
       return undefined;
@@ -175,6 +202,24 @@ class Reader implements ConfigurationDocument {
     if (filled) this.filled.add(pathId(path));
     return text;
   }
+}
+
+/**
+ * What each alias stands for: the last node above it with its anchor. An alias' own `resolve`
+ * walks the whole document.
+ */
+function targetsOf(document: Document): ReadonlyMap<Alias, Node> {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node: (_key, node) => {
+      if (isAlias(node)) {
+        const target = anchored.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) anchored.set(node.anchor, node);
+    },
+  });
+  return targets;
 }
 
 const TOO_MUCH = "nested too deeply, or multiplied too often by aliases; write it out plainly";

@@ -36,11 +36,21 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4");
 }
 
-/** Whether the second of the two could not be bound beside the first. */
-export function overlap(a: ListenAddress, b: ListenAddress): boolean {
-  if (a.port !== b.port || a.port === 0) return false;
-  if (isIPv6(a.host) !== isIPv6(b.host)) return false;
-  return canonical(a.host) === canonical(b.host) || isEverything(a.host) || isEverything(b.host);
+/** For each address the first one before it beside which it could not be bound. */
+export function overlaps(addresses: readonly ListenAddress[]): (number | undefined)[] {
+  // By family, port and host, and without the host those of the first of any.
+  const firsts = new Map<string, number>();
+  return addresses.map(({ host, port }, index) => {
+    if (port === 0) return undefined;
+    const family = `${isIPv6(host) ? "[]" : ""}:${port}`;
+    const candidates = [`${family} ${canonical(host)}`, `${family} everything`];
+    const keys = isEverything(host) ? [family] : candidates;
+    const found = keys.flatMap((key) => firsts.get(key) ?? []);
+    for (const key of [family, isEverything(host) ? candidates[1] : candidates[0]]) {
+      if (key !== undefined && !firsts.has(key)) firsts.set(key, index);
+    }
+    return found.length === 0 ? undefined : Math.min(...found);
+  });
 }
 
 function hostOf(text: string): string {

@@ -48,6 +48,7 @@ test("the smallest configuration has the defaults of the documentation", () => {
   assert.equal(chat?.origins, undefined);
   assert.deepEqual(chat?.signingKeys, []);
   assert.equal(chat?.consent, false);
+  assert.equal(chat?.compression, false);
   assert.equal(chat?.slowConsumer, "keep");
 });
 
@@ -112,7 +113,7 @@ hubs:
     auth: { connect: false }
     origins: [https://App.example:443, "http://localhost:3000", "*"]
     signingKeys: [first, second]
-    compression: off
+    compression: on
     batch: off
     consent: on
     slowConsumer: drop-oldest
@@ -139,6 +140,7 @@ limits: { messageBytesMax: 4096, bufferBudgetBytes: 1000000, drainTimeoutMs: 250
     origins: ["https://app.example", "http://localhost:3000", "*"],
     signingKeys: ["first", "second"],
     consent: true,
+    compression: true,
     slowConsumer: "drop-oldest",
     limits: {
       messageBytesMax: 2048,

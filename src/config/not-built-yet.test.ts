@@ -29,7 +29,6 @@ const UNBUILT: [path: string, text: string][] = [
   ["profile", `${HUB}▲profile: { address: 127.0.0.1:6060 }`],
   ["cluster", `${HUB}▲cluster: { nats: nats://127.0.0.1:4222 }`],
   ["hubs.chat.auth.jwt", hub("auth: { ▲jwt: { secret: a } }")],
-  ["hubs.chat.compression", hub("▲compression: on")],
   ["hubs.chat.batch", hub("▲batch: on")],
   ["hubs.chat.dialect", hub("▲dialect: azure")],
   ["hubs.chat.dialect", hub("▲dialect: aws")],

@@ -60,11 +60,6 @@ const rows: readonly Row[] = [
     sentence: "jwt is not built yet; let the service check tokens (auth.connect), or remove it",
   },
   {
-    path: "hubs.*.compression",
-    refused: switchedOn,
-    sentence: "compression is not built yet; set it to off, or remove it",
-  },
-  {
     path: "hubs.*.batch",
     refused: switchedOn,
     sentence: "batch is not built yet; set it to off, or remove it",

@@ -122,8 +122,10 @@ const hub = z.strictObject({
     .describe("Whether the service is asked once, by OPTIONS, if it wants our events.")
     .default("off"),
   compression: z
-    .literal("off")
-    .describe("Compression of messages (RFC 7692). Only this value until it is built.")
+    .enum(["on", "off"])
+    .describe(
+      "Whether messages are compressed for clients that offer it (permessage-deflate, RFC 7692).",
+    )
     .default("off"),
   batch: z
     .literal("off")

@@ -132,6 +132,7 @@ function completeHub(name: string, hub: ParsedHub, limits: GatewayLimits): HubCo
     origins: hub.origins?.map(canonicalOrigin),
     signingKeys: hub.signingKeys,
     consent: hub.consent === "on",
+    compression: hub.compression === "on",
     slowConsumer: hub.slowConsumer,
     limits: pick({ ...limits, ...own }, hubLimitShape),
   };

@@ -63,16 +63,17 @@ describe("a request head", () => {
     const head = upgradeHead("/");
     const [whole, left, late] = [
       await knock(world, head.slice(0, 30)),
-      await knock(world, head.slice(0, 20)),
+      await knock(world, head.slice(0, 70)),
       await knock(world, head.slice(0, 10)),
     ];
-    assert.equal(world.parts.budget.held("unfinished"), 60);
+    // What was allotted: the next power of two, 64 at the least.
+    assert.equal(world.parts.budget.held("unfinished"), 64 + 128 + 64);
     left.socket.break();
     await world.settle();
-    assert.equal(world.parts.budget.held("unfinished"), 40);
+    assert.equal(world.parts.budget.held("unfinished"), 128);
     whole.socket.send(head.slice(30));
     await world.settle();
-    assert.equal(world.parts.budget.held("unfinished"), 10);
+    assert.equal(world.parts.budget.held("unfinished"), 64);
     await world.advance(11_000);
     assert.equal(late.status, 408);
     assert.equal(world.parts.budget.held("unfinished"), 0);

@@ -15,14 +15,17 @@ import {
   type Refusal,
   writeAccepted,
 } from "../websocket/handshake.ts";
+import { acceptDeflate } from "../websocket/permessage-deflate.ts";
 import { COMPLETE, INCOMPLETE, RequestHead } from "../websocket/request-head.ts";
 import type { Clocks } from "./clocks.ts";
 import { ASKING, type ConnectionTable, HEAD, PAUSED_ASKING } from "./connection-table.ts";
 import type { Departure } from "./departure.ts";
 import { disconnects } from "./disconnect.ts";
+import { HalfHeads } from "./half-heads.ts";
 import type { Hub } from "./hub.ts";
 import { isOriginAllowed } from "./origin.ts";
 import type { PathMatch, PathRouter } from "./paths.ts";
+import { parseQuery } from "./query.ts";
 import type { Reception } from "./reception.ts";
 import {
   CLIENT_GONE,
@@ -41,8 +44,8 @@ import {
   TOO_MANY_HANDSHAKES,
 } from "./refusal.ts";
 
-/** The answer to a handshake with the longest subprotocol that a request head may hold. */
-const ACCEPTED_BYTES = 256;
+/** The answer to a handshake, without its subprotocol. */
+const ACCEPTED_BYTES = 320;
 
 type AcceptedAnswer = Extract<ConnectAnswer, { accepted: true }>;
 
@@ -53,6 +56,12 @@ const ANONYMOUS: AcceptedAnswer = {
   subprotocol: undefined,
   connectionState: undefined,
 };
+
+/** What the answer to a handshake is made of that no service decides. */
+interface Handshake {
+  key: string;
+  extension: string | undefined;
+}
 
 interface Parts {
   reactor: Reactor;
@@ -75,12 +84,12 @@ export class Admission {
   openedTotal = 0;
   readonly #parts: Parts;
   readonly #head: RequestHead;
-  /** Beginnings of request heads that are not complete. */
-  readonly #heads = new Map<number, Uint8Array>();
+  readonly #halfHeads: HalfHeads;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#head = new RequestHead(parts.limits);
+    this.#halfHeads = new HalfHeads(parts.budget, parts.limits.requestHeadBytesMax);
   }
 
   accepted(slot: number): void {
@@ -101,30 +110,27 @@ export class Admission {
   /** Bytes of the arena from a slot in HEAD. */
   received(slot: number, offset: number, end: number): void {
     const { arena } = this.#parts.reactor;
-    const before = this.#takeHead(slot);
-    if (before === undefined) {
+    const half = this.#halfHeads.get(slot);
+    if (half === undefined) {
       const state = this.#head.read(arena, offset, end, 0);
-      if (state === INCOMPLETE) {
-        this.#keepHead(slot, arena.slice(offset, end));
-        return;
-      }
-      this.#judge(slot, state === COMPLETE, offset + this.#head.length, end);
+      if (state === INCOMPLETE) this.#halfHeads.begin(slot, arena, offset, end);
+      else this.#judge(slot, state === COMPLETE, offset + this.#head.length, end);
       return;
     }
-    const bytes = Buffer.concat([before, arena.subarray(offset, end)]);
-    const state = this.#head.read(bytes, 0, bytes.length, before.length);
-    if (state === INCOMPLETE) {
-      this.#keepHead(slot, bytes);
-      return;
-    }
-    // What follows the head stands at the end of what came now.
-    this.#judge(slot, state === COMPLETE, end - (bytes.length - this.#head.length), end);
+    const scanned = half.length;
+    this.#halfHeads.append(half, arena, offset, end);
+    const { bytes, start } = half.cell;
+    const state = this.#head.read(bytes, start, start + half.length, scanned);
+    if (state === INCOMPLETE) return;
+    this.#halfHeads.forget(slot);
+    // What follows the head stands behind what of it came now.
+    this.#judge(slot, state === COMPLETE, offset + this.#head.length - scanned, end);
   }
 
   /** The peer left, or its socket broke, before it was a connection. */
   gone(slot: number): void {
     this.#count(CLIENT_GONE);
-    this.#forget(slot);
+    this.#halfHeads.forget(slot);
     this.#parts.departure.release(slot, false);
   }
 
@@ -143,24 +149,6 @@ export class Admission {
     this.#refuse(slot, OUT_OF_BUFFERS);
   }
 
-  #takeHead(slot: number): Uint8Array | undefined {
-    const bytes = this.#heads.get(slot);
-    if (bytes !== undefined) this.#forget(slot);
-    return bytes;
-  }
-
-  #keepHead(slot: number, bytes: Uint8Array): void {
-    this.#heads.set(slot, bytes);
-    this.#parts.budget.charge("unfinished", bytes.length);
-  }
-
-  #forget(slot: number): void {
-    const bytes = this.#heads.get(slot);
-    if (bytes === undefined) return;
-    this.#heads.delete(slot);
-    this.#parts.budget.release("unfinished", bytes.length);
-  }
-
   /** The head is whole, or refused; `rest` is where the bytes behind it begin. */
   #judge(slot: number, isComplete: boolean, rest: number, end: number): void {
     const head = this.#head;
@@ -171,7 +159,7 @@ export class Admission {
     const match = this.#parts.router.match(head.path);
     if (match === undefined && (head.path === "/healthz" || head.path === "/readyz")) {
       const isHealthy = head.path === "/healthz" || this.#parts.isReady();
-      this.#parts.departure.refuse(slot, encodeRefusal(isHealthy ? HEALTHY : NOT_READY));
+      this.#answer(slot, isHealthy ? HEALTHY : NOT_READY);
       return;
     }
     const upgrade = checkUpgrade(head);
@@ -189,16 +177,20 @@ export class Admission {
       this.#refuse(slot, ORIGIN_NOT_ALLOWED);
       return;
     }
-    this.#parts.connections.hubs[slot] = hub.index;
+    const { connections, reception } = this.#parts;
+    const deflate = hub.configuration.compression ? acceptDeflate(upgrade.extensions) : undefined;
+    const handshake = { key: upgrade.key, extension: deflate?.response };
+    connections.hubs[slot] = hub.index;
+    connections.deflateWindowBits[slot] = deflate?.windowBits ?? 0;
     if (hub.configuration.auth.connect) {
       const request = this.#request(slot, match, upgrade.subprotocols);
-      this.#ask(slot, hub, request, upgrade.key, rest, end);
+      this.#ask(slot, hub, request, handshake, rest, end);
       return;
     }
     // Nobody is asked: the client's own first choice, without which a browser would not connect.
     const [subprotocol] = upgrade.subprotocols;
-    this.#open(slot, hub, upgrade.key, { ...ANONYMOUS, subprotocol });
-    if (rest < end) this.#parts.reception.received(slot, rest, end);
+    this.#open(slot, hub, handshake, { ...ANONYMOUS, subprotocol });
+    if (rest < end) reception.received(slot, rest, end);
   }
 
   #request(slot: number, match: PathMatch, subprotocols: string[]): ConnectRequest {
@@ -219,7 +211,7 @@ export class Admission {
     slot: number,
     hub: Hub,
     request: ConnectRequest,
-    key: string,
+    handshake: Handshake,
     rest: number,
     end: number,
   ): void {
@@ -233,7 +225,7 @@ export class Admission {
     const timeoutMs = Math.max(TICK_MS, Math.min(limits.connectTimeoutMs, leftMs));
     void hub.upstream.connect(request, timeoutMs).then((answer) => {
       if (reactor.isCurrent(place) && connections.phases[slot] === ASKING) {
-        return this.#answered(slot, hub, key, answer);
+        return this.#answered(slot, hub, handshake, answer);
       }
       // The client is gone, or was refused by us; a service that let it in is told so.
       const name = this.#parts.isReady() ? "client-gone" : "gateway-stopping";
@@ -242,22 +234,23 @@ export class Admission {
     });
   }
 
-  #answered(slot: number, hub: Hub, key: string, answer: ConnectAnswer): void {
+  #answered(slot: number, hub: Hub, handshake: Handshake, answer: ConnectAnswer): void {
     if (!answer.accepted) {
       const { status, contentType, body } = answer;
       this.#count(status < 500 ? SERVICE_REFUSED : SERVICE_UNAVAILABLE);
-      this.#parts.departure.refuse(slot, encodeResponse(status, contentType, body));
+      this.#parts.departure.refuse(slot, encodeResponse(status, contentType, body, httpDate()));
       return;
     }
-    this.#open(slot, hub, key, answer);
+    this.#open(slot, hub, handshake, answer);
     this.#parts.reception.unpause(slot, PAUSED_ASKING);
   }
 
-  #open(slot: number, hub: Hub, key: string, answer: AcceptedAnswer): void {
+  #open(slot: number, hub: Hub, handshake: Handshake, answer: AcceptedAnswer): void {
     const { reactor, connections, clocks, limits } = this.#parts;
     const subprotocol = answer.subprotocol;
     const offset = reactor.outbox.reserve(ACCEPTED_BYTES + (subprotocol?.length ?? 0));
-    const length = writeAccepted(reactor.arena, offset, key, subprotocol);
+    const { key, extension } = handshake;
+    const length = writeAccepted(reactor.arena, offset, key, subprotocol, extension);
     reactor.outbox.send(slot, offset, length);
     connections.open(slot, reactor.tick, limits.controlFramesBurst);
     connections.setSubprotocol(slot, subprotocol);
@@ -274,11 +267,13 @@ export class Admission {
 
   #refuse(slot: number, refusal: Refusal): void {
     this.#count(refusalReason(refusal));
-    this.#forget(slot);
+    this.#halfHeads.forget(slot);
     const phase = this.#parts.connections.phases[slot];
-    if (phase === HEAD || phase === ASKING) {
-      this.#parts.departure.refuse(slot, encodeRefusal(refusal));
-    }
+    if (phase === HEAD || phase === ASKING) this.#answer(slot, refusal);
+  }
+
+  #answer(slot: number, refusal: Refusal): void {
+    this.#parts.departure.refuse(slot, encodeRefusal(refusal, httpDate()));
   }
 
   #count(reason: string): void {
@@ -286,17 +281,12 @@ export class Admission {
   }
 }
 
+/** RFC 9110, 5.6.7. */
+function httpDate(): string {
+  return new Date().toUTCString();
+}
+
 function factsOf(request: ConnectRequest, answer: AcceptedAnswer) {
   const { userId, subprotocol, connectionState } = answer;
   return { connectionId: request.connectionId, userId, subprotocol, connectionState };
-}
-
-function parseQuery(query: string): Record<string, string[]> {
-  const values: Record<string, string[]> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(query)) {
-    const known = values[name];
-    if (known === undefined) values[name] = [value];
-    else known.push(value);
-  }
-  return values;
 }

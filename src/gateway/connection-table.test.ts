@@ -46,6 +46,7 @@ describe("the connection table", () => {
     table.unacknowledgedBytes[2] = 99;
     table.pauses[2] = 15;
     table.pingTicks[2] = 9;
+    table.deflateWindowBits[2] = 15;
     assert.equal(table.accepted(2), 4);
     table.leave(2, FREE);
     table.begin(2, 20);
@@ -53,6 +54,7 @@ describe("the connection table", () => {
     assert.equal(table.accepted(2), 0);
     assert.deepEqual([table.pauses[2], table.pingTicks[2], table.activeTicks[2]], [0, 0, 20]);
     assert.equal(table.unacknowledgedBytes[2], 0);
+    assert.equal(table.deflateWindowBits[2], 0);
     assert.equal(table.subprotocol(2), undefined);
     assert.equal(table.connectionState(2), undefined);
   });

@@ -42,6 +42,8 @@ export class ConnectionTable {
   /** Tokens for control frames that were left at the tick beside it. */
   readonly controlTokens: Float32Array;
   readonly controlTicks: Uint32Array;
+  /** Messages to it are deflated with a window of 2^bits; 0: compression was not negotiated. */
+  readonly deflateWindowBits: Uint8Array;
   readonly #unfinished = new Map<number, UnfinishedMessage>();
   readonly #subprotocols = new Map<number, string>();
   readonly #connectionStates = new Map<number, string>();
@@ -63,12 +65,14 @@ export class ConnectionTable {
     this.pingTicks = new Uint32Array(capacity);
     this.controlTokens = new Float32Array(capacity);
     this.controlTicks = new Uint32Array(capacity);
+    this.deflateWindowBits = new Uint8Array(capacity);
   }
 
   /** A slot was accepted: whatever was here before is over. */
   begin(slot: number, tick: number): void {
     this.phases[slot] = HEAD;
     this.pauses[slot] = 0;
+    this.deflateWindowBits[slot] = 0;
     this.pingTicks[slot] = 0;
     this.messagesReceived[slot] = 0;
     this.unacknowledgedMessages[slot] = 0;

@@ -6,7 +6,8 @@ import type { GatewayLimits } from "../config/configuration.ts";
 import { Outbox } from "../reactor/outbox.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Block } from "../reactor/write-queue.ts";
-import { headerBytesOf, PING_FRAME, writeFrameHeader } from "../websocket/encode.ts";
+import type { Deflation } from "../websocket/deflation.ts";
+import { COMPRESSED, headerBytesOf, PING_FRAME, writeFrameHeader } from "../websocket/encode.ts";
 import { OPCODE_PONG } from "../websocket/frame-header.ts";
 import type { Departure } from "./departure.ts";
 import type { Hub } from "./hub.ts";
@@ -30,14 +31,14 @@ const PONG_FIRST_BYTE = 0x80 | OPCODE_PONG;
 export interface Frame {
   offset: number;
   length: number;
-  /** Of the payload alone. */
+  /** Of the payload alone, before it was compressed. */
   payloadLength: number;
   block: Block | undefined;
 }
 
 export class Delivery {
   messagesSent = 0;
-  /** Of payload. */
+  /** Of payload, before it was compressed. */
   bytesSent = 0;
   /** Messages that were dropped, by the policy for slow consumers. */
   readonly dropped = { "drop-newest": 0, "drop-oldest": 0 };
@@ -45,8 +46,18 @@ export class Delivery {
   readonly #departure: Departure;
   readonly #softBytes: number;
   readonly #hardBytes: number;
+  readonly #deflation: Deflation | undefined;
+  readonly #deflateWindowBits: Uint8Array;
 
-  constructor(reactor: Reactor, departure: Departure, limits: GatewayLimits) {
+  constructor(
+    reactor: Reactor,
+    departure: Departure,
+    limits: GatewayLimits,
+    deflation: Deflation | undefined,
+    deflateWindowBits: Uint8Array,
+  ) {
+    this.#deflation = deflation;
+    this.#deflateWindowBits = deflateWindowBits;
     this.#reactor = reactor;
     this.#departure = departure;
     this.#softBytes = limits.writeQueueSoftBytes;
@@ -71,6 +82,13 @@ export class Delivery {
     if (outcome === DROPPED) return;
     this.messagesSent += 1;
     this.bytesSent += length;
+    if (this.#deflation !== undefined && this.#deflateWindowBits[slot] !== 0) {
+      const frame = this.#deflate(this.#deflation, slot, opcode, bytes, offset, length);
+      if (frame !== undefined) {
+        this.#send(slot, frame);
+        return;
+      }
+    }
     if (bytes === this.#reactor.arena) {
       // A client's header is at least four bytes longer than ours: ours fits in front.
       const headerBytes = headerBytesOf(length);
@@ -82,7 +100,13 @@ export class Delivery {
   }
 
   /** Encodes a frame once; it holds until the next flush, or `encode`. */
-  encode(opcode: number, bytes: Uint8Array, offset: number, length: number): Frame {
+  encode(
+    opcode: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    payloadLength = length,
+  ): Frame {
     const headerBytes = headerBytesOf(length);
     const frameBytes = headerBytes + length;
     const payload = bytes.subarray(offset, offset + length);
@@ -91,13 +115,13 @@ export class Delivery {
       writeFrameHeader(frame, 0, opcode, length);
       frame.set(payload, headerBytes);
       const block = { bytes: frame, references: 0, droppable: true };
-      return { offset: 0, length: frameBytes, payloadLength: length, block };
+      return { offset: 0, length: frameBytes, payloadLength, block };
     }
     const { arena, outbox } = this.#reactor;
     const at = outbox.reserve(frameBytes);
     writeFrameHeader(arena, at, opcode, length);
     arena.set(payload, at + headerBytes);
-    return { offset: at, length: frameBytes, payloadLength: length, block: undefined };
+    return { offset: at, length: frameBytes, payloadLength, block: undefined };
   }
 
   /** Sends an encoded frame to one of many; whoever is TOO_SLOW is the caller's to close. */
@@ -139,6 +163,22 @@ export class Delivery {
   /** Whether it has taken enough of that to be read again. */
   isRelieved(slot: number): boolean {
     return this.#reactor.outbox.queuedBytes(slot) <= this.#softBytes / 2;
+  }
+
+  /** The frame with the message deflated, or undefined where it goes plain. */
+  #deflate(
+    deflation: Deflation,
+    slot: number,
+    opcode: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): Frame | undefined {
+    // Now, and not when the frame is encoded: what is deflated has to stand until then.
+    this.#reactor.outbox.makeRoom(Math.min(length, ARENA_FRAME_BYTES_MAX));
+    const windowBits = this.#deflateWindowBits[slot] as number;
+    if (!deflation.deflate(bytes, offset, length, windowBits)) return undefined;
+    return this.encode(opcode | COMPRESSED, deflation.take(), 0, deflation.length);
   }
 
   #send(slot: number, frame: Frame): void {

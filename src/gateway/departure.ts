@@ -161,7 +161,8 @@ export class Departure {
   #dropUnfinished(slot: number): void {
     const unfinished = this.#connections.unfinished(slot);
     if (unfinished === undefined) return;
-    this.#budget.release("unfinished", unfinished.bytesHeld);
+    this.#budget.release("unfinished", unfinished.bytesCharged);
+    unfinished.free();
     this.#connections.setUnfinished(slot, undefined);
   }
 

@@ -19,6 +19,7 @@ const table = {
   "client-hung-up": row(1006, "the client ended the stream without a close frame", true),
   "protocol-error": row(1002, "protocol error", false),
   "invalid-utf8": row(1007, "text that is not UTF-8", false),
+  "invalid-compression": row(1007, "a message that is not DEFLATE", false),
   "message-too-big": row(1009, "message too big", false),
   "too-many-frames": row(1008, "too many frames in one message", false),
   "too-many-control-frames": row(1008, "too many control frames", false),

@@ -7,6 +7,8 @@ import { type Answer, emptyAnswer } from "../bus/command.ts";
 import type { Budget } from "../core/budget.ts";
 import { slotOf } from "../core/connection-id.ts";
 import { type Reactor, TICK_MS } from "../reactor/reactor.ts";
+import { COMPRESS_BYTES_MIN, type Deflation } from "../websocket/deflation.ts";
+import { COMPRESSED } from "../websocket/encode.ts";
 import { type ConnectionTable, OPEN } from "./connection-table.ts";
 import { type Delivery, DROPPED, TOO_SLOW } from "./delivery.ts";
 import type { Departure } from "./departure.ts";
@@ -18,13 +20,26 @@ const SLICE_MS = 2;
 /** Receivers between two looks at the clock. */
 const CLOCK_EVERY = 64;
 
-interface Push {
-  hub: Hub;
+/** Receivers of a push that are sent the same bytes. */
+interface Share {
+  /** The window that these negotiated to have messages deflated with; 0: none. */
+  windowBits: number;
   places: number[];
   /** Index of the next receiver. */
   next: number;
+  /** The message as it goes to them, from when the first of them is due. */
+  form: Form | undefined;
+}
+
+interface Form {
   opcode: number;
   bytes: Uint8Array;
+}
+
+interface Push extends Form {
+  hub: Hub;
+  /** Those that are not through. */
+  shares: Share[];
   answer: Answer;
   resolve: (answer: Answer) => void;
 }
@@ -35,33 +50,55 @@ export class Fanout {
   readonly #delivery: Delivery;
   readonly #departure: Departure;
   readonly #budget: Budget;
+  readonly #deflation: Deflation | undefined;
   readonly #pushes: Push[] = [];
   #isScheduled = false;
 
-  constructor(
-    reactor: Reactor,
-    connections: ConnectionTable,
-    delivery: Delivery,
-    departure: Departure,
-    budget: Budget,
-  ) {
-    this.#reactor = reactor;
-    this.#connections = connections;
-    this.#delivery = delivery;
-    this.#departure = departure;
-    this.#budget = budget;
+  constructor(parts: {
+    reactor: Reactor;
+    connections: ConnectionTable;
+    delivery: Delivery;
+    departure: Departure;
+    budget: Budget;
+    deflation: Deflation | undefined;
+  }) {
+    this.#reactor = parts.reactor;
+    this.#connections = parts.connections;
+    this.#delivery = parts.delivery;
+    this.#departure = parts.departure;
+    this.#budget = parts.budget;
+    this.#deflation = parts.deflation;
   }
 
   /** Resolves when the message is queued or written for all of them, with the counts. */
   push(hub: Hub, places: number[], opcode: number, bytes: Uint8Array): Promise<Answer> {
     return new Promise((resolve) => {
       const answer = emptyAnswer();
-      this.#pushes.push({ hub, places, next: 0, opcode, bytes, answer, resolve });
+      const shares = this.#divide(hub, places, bytes.length);
+      this.#pushes.push({ hub, shares, opcode, bytes, answer, resolve });
       // A small one that nothing waits before leaves with this iteration's flush.
       const isSmall = this.#pushes.length === 1 && places.length <= SLICE_RECEIVERS;
       if (isSmall && !this.#budget.isOverfull) this.#run();
       else this.#schedule();
     });
+  }
+
+  /** Those with the same window stand together, so that the message is deflated once for them. */
+  #divide(hub: Hub, places: number[], length: number): Share[] {
+    if (!hub.configuration.compression || length < COMPRESS_BYTES_MIN) return [shareOf(0, places)];
+    const { deflateWindowBits } = this.#connections;
+    const byWindow: number[][] = [];
+    for (const place of places) {
+      const windowBits = deflateWindowBits[slotOf(place)] as number;
+      byWindow[windowBits] ??= [];
+      byWindow[windowBits].push(place);
+    }
+    // The array has holes for the windows that nobody has; these are passed over.
+    const shares: Share[] = [];
+    byWindow.forEach((some, windowBits) => {
+      shares.push(shareOf(windowBits, some));
+    });
+    return shares;
   }
 
   #schedule(): void {
@@ -83,25 +120,33 @@ export class Fanout {
     while (receivers < SLICE_RECEIVERS && performance.now() - startedAtMs < SLICE_MS) {
       const push = this.#pushes[0];
       if (push === undefined) return;
-      const end = Math.min(push.places.length, push.next + SLICE_RECEIVERS - receivers);
-      receivers += this.#runSlice(push, end, startedAtMs);
-      if (push.next < push.places.length) continue;
+      const share = push.shares[0];
+      if (share !== undefined) {
+        const end = Math.min(share.places.length, share.next + SLICE_RECEIVERS - receivers);
+        receivers += this.#runSlice(push, share, end, startedAtMs);
+        if (share.next < share.places.length) continue;
+        push.shares.shift();
+        if (push.shares.length > 0) continue;
+      }
       this.#pushes.shift();
       push.resolve(push.answer);
     }
     if (this.#pushes.length > 0) this.#schedule();
   }
 
-  #runSlice(push: Push, end: number, startedAtMs: number): number {
-    const { hub, places, answer } = push;
-    const first = push.next;
+  #runSlice(push: Push, share: Share, end: number, startedAtMs: number): number {
+    const { hub, answer } = push;
+    const { places } = share;
+    const first = share.next;
     if (first === end) return 0;
-    const frame = this.#delivery.encode(push.opcode, push.bytes, 0, push.bytes.length);
+    share.form ??= this.#formOf(push, share.windowBits);
+    const { opcode, bytes } = share.form;
+    const frame = this.#delivery.encode(opcode, bytes, 0, bytes.length, push.bytes.length);
     // Closing one sends bytes of its own, for which the frame might have to make room.
     const tooSlow: number[] = [];
-    while (push.next < end) {
-      const place = places[push.next] as number;
-      push.next += 1;
+    while (share.next < end) {
+      const place = places[share.next] as number;
+      share.next += 1;
       const slot = slotOf(place);
       if (!this.#reactor.isCurrent(place) || this.#connections.phases[slot] !== OPEN) continue;
       const outcome = this.#delivery.deliverFrame(hub, slot, frame);
@@ -111,10 +156,23 @@ export class Fanout {
         answer.dropped += 1;
         tooSlow.push(slot);
       }
-      const isLookDue = (push.next - first) % CLOCK_EVERY === 0;
+      const isLookDue = (share.next - first) % CLOCK_EVERY === 0;
       if (isLookDue && performance.now() - startedAtMs > SLICE_MS) break;
     }
     for (const slot of tooSlow) this.#departure.disconnect(slot, "slow-consumer");
-    return push.next - first;
+    return share.next - first;
   }
+
+  /** Deflated where that pays. What is deflated is copied: it may be needed for many slices. */
+  #formOf({ opcode, bytes }: Push, windowBits: number): Form {
+    const deflation = this.#deflation;
+    if (windowBits === 0 || deflation === undefined) return { opcode, bytes };
+    if (!deflation.deflate(bytes, 0, bytes.length, windowBits)) return { opcode, bytes };
+    const deflated = deflation.take().slice(0, deflation.length);
+    return { opcode: opcode | COMPRESSED, bytes: deflated };
+  }
+}
+
+function shareOf(windowBits: number, places: number[]): Share {
+  return { windowBits, places, next: 0, form: undefined };
 }

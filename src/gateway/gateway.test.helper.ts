@@ -29,7 +29,7 @@ const CLOSE = 8;
 /** More iterations than any test needs: the loop spins. */
 const ITERATIONS_MAX = 20_000;
 
-const time = new FakeTime();
+export const time = new FakeTime();
 beforeEach(() => time.install());
 afterEach(() => time.restore());
 

@@ -13,9 +13,11 @@ import type { WorkerCounts } from "../metrics/worker-counts.ts";
 import type { Binding } from "../reactor/binding.ts";
 import { Reactor, type SlotEvents } from "../reactor/reactor.ts";
 import type { Upstream, UpstreamSink } from "../upstreams/upstream.ts";
+import { AcceptPauses } from "./accept-pauses.ts";
 import { Admission } from "./admission.ts";
 import { Clocks } from "./clocks.ts";
 import { Commands } from "./commands.ts";
+import { openCompression } from "./compression.ts";
 import {
   ASKING,
   CLOSING,
@@ -72,12 +74,14 @@ export class Gateway {
   readonly #admission: Admission;
   readonly #shedding: Shedding;
   readonly #commands: Commands;
+  readonly #acceptPauses: AcceptPauses;
   #isStopping = false;
   #isFull = false;
   #socketsGone: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#acceptPauses = new AcceptPauses(options.log);
     const { configuration, binding, nonce } = options;
     const { limits } = configuration;
     this.#connectionsMax = this.#readConnectionsMax(binding.raiseDescriptorLimit());
@@ -91,13 +95,16 @@ export class Gateway {
     const budget = this.#budget;
     this.#departure = new Departure(reactor, connections, hubs, budget, limits);
     const departure = this.#departure;
-    this.#delivery = new Delivery(reactor, departure, limits);
+    const compression = openCompression(configuration.hubs, binding);
+    const deflation = compression?.deflation;
+    const { deflateWindowBits } = connections;
+    this.#delivery = new Delivery(reactor, departure, limits, deflation, deflateWindowBits);
     const delivery = this.#delivery;
     const parts = { reactor, connections, hubs, delivery, departure, budget, limits, nonce };
     this.#shedding = new Shedding(parts, (slot) => this.#admission.shed(slot));
     this.#clocks = new Clocks(parts, (slot) => this.#admission.expired(slot));
     const clocks = this.#clocks;
-    this.#reception = new Reception({ ...parts, clocks });
+    this.#reception = new Reception({ ...parts, clocks, compression });
     const router = this.#openHubs();
     this.#admission = new Admission({
       ...parts,
@@ -109,7 +116,7 @@ export class Gateway {
     });
     this.#commands = new Commands({
       ...parts,
-      fanout: new Fanout(reactor, connections, delivery, departure, budget),
+      fanout: new Fanout({ ...parts, deflation }),
       pushMemory: new PushMemory(limits.pushReceiversRememberedMax),
       groupsPerConnectionMax: limits.groupsPerConnectionMax,
     });
@@ -139,6 +146,7 @@ export class Gateway {
     return {
       connections: this.#connections.openCount,
       handshakesPending: this.#connections.pendingCount,
+      acceptPausesTotal: this.#acceptPauses.total,
       openedTotal: this.#admission.openedTotal,
       closedTotal: { ...this.#departure.closed },
       refusedTotal: { ...this.#admission.refused },
@@ -195,7 +203,10 @@ export class Gateway {
       },
       expired: (slot) => this.#clocks.expired(slot),
       tookUp: (slot) => this.#reception.tookUp(slot),
-      acceptChanged: (errno) => this.#acceptChanged(errno),
+      acceptFailed: (errno) => {
+        this.#acceptPauses.failed(errno, this.#reactor.tick);
+        this.#checkFull();
+      },
       swept: () => this.#swept(),
     };
   }
@@ -274,6 +285,7 @@ export class Gateway {
   }
 
   #swept(): void {
+    this.#acceptPauses.swept(this.#reactor.tick);
     this.#checkFull();
     this.#reception.relieve();
     this.#shedding.swept();
@@ -285,19 +297,12 @@ export class Gateway {
   #checkFull(): void {
     if (this.#isStopping) return;
     const count = this.#connections.openCount + this.#connections.pendingCount;
-    const full = count >= this.#connectionsMax * (this.#isFull ? 0.98 : 1);
+    const isCrowded = count >= this.#connectionsMax * (this.#isFull ? 0.98 : 1);
+    // Who cannot be accepted here may be well served by another worker.
+    const full = isCrowded || this.#acceptPauses.isPaused;
     if (full === this.#isFull) return;
     this.#isFull = full;
     this.#options.reportFull(full);
-  }
-
-  #acceptChanged(errno: number): void {
-    const { log } = this.#options;
-    if (errno === 0) {
-      log.info({}, "accepting clients again");
-      return;
-    }
-    log.warn({ errno }, "out of descriptors or slots: clients wait until some are free");
   }
 
   #untilSocketsAreGone(timeoutMs: number): Promise<void> {

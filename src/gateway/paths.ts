@@ -17,13 +17,15 @@ interface Pattern {
 export class PathRouter {
   readonly #literal = new Map<string, number>();
   readonly #patterns: Pattern[] = [];
+  /** Whether those with more literals stand before those with fewer. */
+  #inOrder = true;
 
   add(path: string, hub: number): void {
     const segments = path.split("/");
     const literals = segments.filter((segment) => !segment.startsWith(":")).length;
     if (literals === segments.length) this.#literal.set(path, hub);
     else this.#patterns.push({ hub, segments, literals });
-    this.#patterns.sort((a, b) => b.literals - a.literals);
+    this.#inOrder = false;
   }
 
   /** The hub, and the parameters with their percent-encoding undone. */
@@ -31,6 +33,10 @@ export class PathRouter {
     const hub = this.#literal.get(path);
     if (hub !== undefined) return { hub, params: {} };
     if (this.#patterns.length === 0) return undefined;
+    if (!this.#inOrder) {
+      this.#patterns.sort((a, b) => b.literals - a.literals);
+      this.#inOrder = true;
+    }
     const segments = path.split("/");
     for (const pattern of this.#patterns) {
       const params = matchSegments(pattern.segments, segments);
@@ -40,16 +46,16 @@ export class PathRouter {
   }
 }
 
+/** Literals are compared first: a path must not be decoded anew for each pattern that it is not. */
 function matchSegments(pattern: string[], segments: string[]): Record<string, string> | undefined {
   if (pattern.length !== segments.length) return undefined;
+  const isOther = (expected: string, index: number) =>
+    !expected.startsWith(":") && segments[index] !== expected;
+  if (pattern.some(isOther)) return undefined;
   const params: Record<string, string> = Object.create(null);
   for (const [index, expected] of pattern.entries()) {
-    const segment = segments[index] as string;
-    if (!expected.startsWith(":")) {
-      if (segment !== expected) return undefined;
-      continue;
-    }
-    const value = decodeSegment(segment);
+    if (!expected.startsWith(":")) continue;
+    const value = decodeSegment(segments[index] as string);
     if (value === undefined || value === "") return undefined;
     params[expected.slice(1)] = value;
   }

@@ -20,6 +20,7 @@ import {
 import type { UnfinishedMessage } from "../websocket/unfinished-message.ts";
 import type { Violation } from "../websocket/violation.ts";
 import type { Clocks } from "./clocks.ts";
+import type { Compression } from "./compression.ts";
 import {
   CLOSING,
   type ConnectionTable,
@@ -60,6 +61,7 @@ export class Reception {
     clocks: Clocks;
     budget: Budget;
     limits: GatewayLimits;
+    compression: Compression | undefined;
   }) {
     this.#reactor = parts.reactor;
     this.#connections = parts.connections;
@@ -69,14 +71,17 @@ export class Reception {
     this.#clocks = parts.clocks;
     this.#budget = parts.budget;
     this.#limits = parts.limits;
-    this.#receiver = new Receiver(parts.reactor.arena, parts.reactor.unmask, parts.limits);
+    const { reactor, limits, compression } = parts;
+    this.#receiver = new Receiver(reactor.arena, reactor.unmask, limits, compression?.inflation);
   }
 
   /** Bytes of the arena from a connection that is OPEN or CLOSING. */
   received(slot: number, offset: number, end: number): void {
-    const { phases, activeTicks } = this.#connections;
+    const { phases, activeTicks, deflateWindowBits } = this.#connections;
     activeTicks[slot] = this.#reactor.tick;
-    this.#receiver.partial = this.#takeUnfinished(slot);
+    this.#receiver.compressible = deflateWindowBits[slot] !== 0;
+    const before = this.#connections.unfinished(slot);
+    this.#receiver.partial = before;
     let at = offset;
     let phase: number;
     do {
@@ -84,9 +89,14 @@ export class Reception {
       at = this.#read(slot, at, end);
       // A connection that we closed meanwhile may have sent its close frame behind this.
     } while (phases[slot] !== phase && phases[slot] === CLOSING);
-    if (phase !== OPEN && phase !== CLOSING) return;
-    if (phases[slot] !== phase) return;
-    if (this.#receiver.partial !== undefined) this.#keepUnfinished(slot, this.#receiver.partial);
+    const after = this.#receiver.partial;
+    if ((phase !== OPEN && phase !== CLOSING) || phases[slot] !== phase) {
+      // What the table knew of went with the connection.
+      after?.free();
+      return;
+    }
+    if (after !== before) this.#replaceUnfinished(slot, before, after);
+    if (after !== undefined) this.#keepUnfinished(slot, after);
     if (this.#connections.pauses[slot] !== 0) {
       this.#reactor.pause(slot);
       if (at < end) this.#reactor.park(slot, at, end);
@@ -131,18 +141,19 @@ export class Reception {
     }
   }
 
-  /** While it is being read, what is unfinished is the receiver's. */
-  #takeUnfinished(slot: number): UnfinishedMessage | undefined {
-    const unfinished = this.#connections.unfinished(slot);
-    if (unfinished === undefined) return undefined;
-    this.#connections.setUnfinished(slot, undefined);
-    this.#budget.release("unfinished", unfinished.bytesHeld);
-    return unfinished;
+  #replaceUnfinished(
+    slot: number,
+    before: UnfinishedMessage | undefined,
+    after: UnfinishedMessage | undefined,
+  ): void {
+    if (before !== undefined) this.#budget.release("unfinished", before.bytesCharged);
+    this.#connections.setUnfinished(slot, after);
   }
 
   #keepUnfinished(slot: number, unfinished: UnfinishedMessage): void {
-    this.#connections.setUnfinished(slot, unfinished);
-    this.#budget.charge("unfinished", unfinished.bytesHeld);
+    const { bytesHeld } = unfinished;
+    this.#budget.charge("unfinished", bytesHeld - unfinished.bytesCharged);
+    unfinished.bytesCharged = bytesHeld;
     if (unfinished.startedAt !== 0) return;
     unfinished.startedAt = this.#reactor.tick;
     if (this.#connections.phases[slot] === OPEN) this.#clocks.rearm(slot);

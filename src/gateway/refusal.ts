@@ -61,7 +61,7 @@ export const refusalReasons: readonly string[] = [
     .concat(TOO_MANY_CONNECTIONS, TOO_MANY_HANDSHAKES, OUT_OF_BUFFERS)
     .map(({ name }) => name),
   // What is wrong with a request as such is told by the status.
-  ...["400", "414", "426", "431", "505"],
+  ...["400", "414", "426", "431", "501", "505"],
 ];
 
 export function refusalReason(refusal: Refusal | NamedRefusal): string {

@@ -64,7 +64,7 @@ export class Shedding {
 
   #bytesHeldFor(slot: number): number {
     const { outbox, parked } = this.#reactor;
-    const unfinished = this.#connections.unfinished(slot)?.bytesHeld ?? 0;
+    const unfinished = this.#connections.unfinished(slot)?.bytesCharged ?? 0;
     return outbox.queuedBytes(slot) + parked.bytes(slot) + unfinished;
   }
 }

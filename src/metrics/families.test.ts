@@ -32,6 +32,7 @@ const source: MetricsSource = {
     ...emptyCounts(),
     connections: 3,
     handshakesPending: 7,
+    acceptPausesTotal: 17,
     openedTotal: 8,
     closedTotal: { "client-gone": 9, "idle-timeout": 0 },
     refusedTotal: { 400: 1 },
@@ -77,6 +78,7 @@ headgate_connections_opened_total 8
 headgate_connections_closed_total{reason="client-gone"} 9
 headgate_connections_closed_total{reason="idle-timeout"} 0
 headgate_connections_lost_total 6
+headgate_accept_pauses_total 17
 headgate_handshakes_pending 7
 headgate_handshakes_refused_total{reason="400"} 1
 headgate_messages_received_total{hub="chat"} 15

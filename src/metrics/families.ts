@@ -45,6 +45,13 @@ export const families: readonly Family<MetricsSource>[] = [
     samples: ({ connectionsLostTotal }) => [[{}, connectionsLostTotal]],
   },
   {
+    name: "headgate_accept_pauses_total",
+    type: "counter",
+    labels: [],
+    help: "Times that accepting paused for want of descriptors or slots, for 250 ms each",
+    samples: ({ counts }) => [[{}, counts.acceptPausesTotal]],
+  },
+  {
     name: "headgate_handshakes_pending",
     type: "gauge",
     labels: [],

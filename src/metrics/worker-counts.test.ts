@@ -38,6 +38,7 @@ function full(times: number): WorkerCounts {
   return {
     connections: times,
     handshakesPending: 2 * times,
+    acceptPausesTotal: 5 * times,
     openedTotal: 3 * times,
     closedTotal: { "client-gone": 4 * times, "idle-timeout": 5 * times },
     refusedTotal: { 400: 6 * times },

@@ -9,6 +9,8 @@ export interface WorkerCounts {
   /** Open ones, of all hubs. */
   connections: number;
   handshakesPending: number;
+  /** For want of descriptors or slots. */
+  acceptPausesTotal: number;
   openedTotal: number;
   /** By the name of the way in which they ended, every one of which is there. */
   closedTotal: Record<string, number>;
@@ -54,6 +56,7 @@ export function emptyCounts(): WorkerCounts {
   return {
     connections: 0,
     handshakesPending: 0,
+    acceptPausesTotal: 0,
     openedTotal: 0,
     closedTotal: {},
     refusedTotal: {},
@@ -75,6 +78,7 @@ export function addCounts(a: WorkerCounts, b: WorkerCounts): WorkerCounts {
   return {
     connections: a.connections + b.connections,
     handshakesPending: a.handshakesPending + b.handshakesPending,
+    acceptPausesTotal: a.acceptPausesTotal + b.acceptPausesTotal,
     openedTotal: a.openedTotal + b.openedTotal,
     closedTotal: addEach(a.closedTotal, b.closedTotal, add),
     refusedTotal: addEach(a.refusedTotal, b.refusedTotal, add),

@@ -74,6 +74,14 @@ export class Outbox {
     return offset;
   }
 
+  /**
+   * Sees to it that so much can be reserved without a flush, from which whoever hears that a
+   * socket broke may send to others. At most BYTES.
+   */
+  makeRoom(length: number): void {
+    while (this.#reservedEnd + length > this.#options.start + Outbox.BYTES) this.flush();
+  }
+
   /** Sends bytes of the arena, behind all that was sent to this slot before. */
   send(slot: number, offset: number, length: number): void {
     if (this.#slots.flags[slot] !== 0) {

@@ -87,7 +87,7 @@ export class ReactorWorld {
       drained: (slot) => record("drained", slot),
       expired: (slot) => record("expired", slot),
       tookUp: (slot) => record("tookUp", slot),
-      acceptChanged: (errno) => record("acceptChanged", errno),
+      acceptFailed: (errno) => record("acceptFailed", errno),
       swept: () => this.on.swept?.(),
     };
   }

@@ -4,8 +4,6 @@ import { READ } from "./binding.ts";
 import { ReactorWorld } from "./reactor.test.helper.ts";
 import { TICK_MS, ticksOf } from "./reactor.ts";
 
-const EMFILE = 24;
-const ENOBUFS = 105;
 const ECONNRESET = 104;
 const ETIMEDOUT = 110;
 
@@ -263,59 +261,6 @@ describe("a deadline", () => {
     world.advance(TICK_MS);
     assert.deepEqual(world.takeLog(), [`expired ${slot}`]);
     assert.ok(world.reactor.tick > 14_000);
-  });
-});
-
-describe("accepting", () => {
-  test("stops for want of descriptors, says so once, and goes on when some are free", () => {
-    const world = new ReactorWorld();
-    const client = world.poller.connect();
-    world.poller.acceptErrno = EMFILE;
-    world.poller.wake();
-    assert.deepEqual(world.takeLog(), [`acceptChanged ${EMFILE}`]);
-    // Nothing spins: the listener is not watched until the next sweep.
-    assert.equal(world.poller.isReady, false);
-    for (let sweep = 0; sweep < 5; sweep += 1) {
-      world.advance(TICK_MS);
-      assert.deepEqual(world.takeLog(), []);
-      assert.equal(world.poller.isReady, false);
-    }
-    world.poller.acceptErrno = 0;
-    world.advance(TICK_MS);
-    assert.notEqual(world.poller.slotOf(client), undefined);
-    assert.deepEqual(world.takeLog().sort(), ["acceptChanged 0", "accepted 1 0"]);
-  });
-
-  test("stops when no slot is free, and goes on when one is", () => {
-    const world = new ReactorWorld(3);
-    const [a] = [world.open(), world.open()];
-    const waiting = world.poller.connect();
-    world.iterate();
-    assert.deepEqual(world.takeLog(), [`acceptChanged ${ENOBUFS}`]);
-    world.advance(TICK_MS);
-    world.reactor.close(a.slot, false);
-    world.advance(2 * TICK_MS);
-    assert.equal(world.poller.slotOf(waiting), a.slot);
-  });
-
-  test("does not go on by itself once it was stopped for good", () => {
-    const world = new ReactorWorld();
-    world.poller.connect();
-    world.poller.acceptErrno = EMFILE;
-    world.iterate();
-    world.reactor.stopAccepting();
-    world.poller.acceptErrno = 0;
-    world.advance(4 * TICK_MS);
-    assert.equal(world.poller.openSlots, 0);
-    assert.equal(world.poller.isReady, false);
-  });
-
-  test("of a listener that is adopted after the stop does not begin", () => {
-    const world = new ReactorWorld();
-    world.reactor.stopAccepting();
-    world.reactor.adopt(4);
-    world.poller.connect();
-    assert.equal(world.poller.isReady, false);
   });
 });
 

@@ -60,8 +60,8 @@ export interface SlotEvents {
   expired(slot: number): void;
   /** Parked input of this slot was taken up again; asked whether to go on reading. */
   tookUp(slot: number): void;
-  /** Accepting fails for want of descriptors or slots, or succeeds again (errno 0). */
-  acceptChanged(errno: number): void;
+  /** Accepting failed for want of descriptors or slots; it pauses until the next sweep. */
+  acceptFailed(errno: number): void;
   /** Once every TICK_MS, behind the deadlines. */
   swept(): void;
 }
@@ -85,8 +85,6 @@ export class Reactor {
   readonly #listeners: number[] = [];
   readonly #startedAtMs = performance.now();
   readonly #startedAtWallMs = Date.now();
-  /** Of the last try to accept; 0 when it succeeded. */
-  #acceptErrno = 0;
   /** Until the next sweep. */
   #isAcceptingPaused = false;
   #accepts = true;
@@ -268,7 +266,6 @@ export class Reactor {
     const length = this.#batch[at + 3] as number;
     if (kind === ACCEPTED) {
       this.slots.open(slot, READ);
-      if (this.#acceptErrno !== 0) this.#acceptAgain();
       this.#events.accepted(slot, offset);
       return;
     }
@@ -306,15 +303,11 @@ export class Reactor {
 
   /** Out of descriptors or slots: the next sweep tries again, and nothing spins meanwhile. */
   #pauseAccepting(errno: number): void {
+    // Another listening socket of the same batch may have said so already.
+    if (this.#isAcceptingPaused) return;
     for (const listener of this.#listeners) this.#setInterest(listener, READ, false);
     this.#isAcceptingPaused = true;
-    if (this.#acceptErrno === 0) this.#events.acceptChanged(errno);
-    this.#acceptErrno = errno;
-  }
-
-  #acceptAgain(): void {
-    this.#acceptErrno = 0;
-    this.#events.acceptChanged(0);
+    this.#events.acceptFailed(errno);
   }
 
   #schedule(): void {

@@ -5,6 +5,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { StartMessage, SupervisorMessage, WorkerMessage } from "../bus/worker-messages.ts";
 
+/**
+ * Its youngest objects get 2 MiB at the most and not V8's 16: what many clients have unfinished
+ * lives long, and would make V8 give all of them to objects that do not.
+ */
+const YOUNG_GENERATION = "--max-semi-space-size=2";
+
 export interface WorkerEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -53,7 +59,7 @@ export class WorkerProcess {
   #spawn(options: WorkerProcessOptions): ChildProcess | undefined {
     let child: ChildProcess;
     try {
-      child = spawn(process.execPath, [options.path], {
+      child = spawn(process.execPath, [YOUNG_GENERATION, options.path], {
         // What a crashing worker says last, its stack, goes to our stderr without us.
         stdio: ["ignore", "inherit", "inherit", "ipc", ...options.descriptors],
         serialization: "advanced",

@@ -7,15 +7,30 @@
 export const ASCII_TOKEN = 1;
 /** What a request target is taken to hold: everything visible but the fragment's mark. */
 export const ASCII_TARGET = 2;
-/** What a host with its port is made of; no comma, which would join two of them. */
+/** What the name of a host is made of; no comma, which would join two of them. */
 export const ASCII_HOST = 4;
+/** What stands between the brackets of an IPv6 address. */
+export const ASCII_IPV6 = 8;
+export const ASCII_DIGIT = 16;
+const ASCII_HEX = 32;
 
-export type ByteClass = typeof ASCII_TOKEN | typeof ASCII_TARGET | typeof ASCII_HOST;
+type ByteClass =
+  | typeof ASCII_TOKEN
+  | typeof ASCII_TARGET
+  | typeof ASCII_HOST
+  | typeof ASCII_IPV6
+  | typeof ASCII_DIGIT
+  | typeof ASCII_HEX;
+
+const PERCENT = 0x25;
 
 const CLASSES = new Uint8Array(256);
 const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 add(ASCII_TOKEN, `${ALPHANUMERIC}!#$%&'*+-.^_\`|~`);
-add(ASCII_HOST, `${ALPHANUMERIC}-._~%!$&'()*+;=:[]`);
+add(ASCII_HOST, `${ALPHANUMERIC}-._~%!$&'()*+;=`);
+add(ASCII_IPV6, "0123456789ABCDEFabcdef:.");
+add(ASCII_DIGIT, "0123456789");
+add(ASCII_HEX, "0123456789ABCDEFabcdef");
 for (let byte = 0x21; byte < 0x7f; byte++) {
   if (byte !== 0x23) add(ASCII_TARGET, String.fromCharCode(byte));
 }
@@ -37,6 +52,15 @@ export function spanOf(
   let index = offset;
   while (index < end && ((CLASSES[bytes[index] as number] as number) & byteClass) !== 0) index++;
   return index;
+}
+
+/** Whether behind each percent sign in [offset, end) stand two hexadecimal digits. */
+export function isPercentEncoded(bytes: Uint8Array, offset: number, end: number): boolean {
+  for (let index = offset; index < end; index++) {
+    if (bytes[index] !== PERCENT) continue;
+    if (index + 3 > end || spanOf(ASCII_HEX, bytes, index + 1, index + 3) < index + 3) return false;
+  }
+  return true;
 }
 
 export function isToken(text: string): boolean {

@@ -6,6 +6,9 @@ import { OPCODE_CLOSE, OPCODE_PING } from "./frame-header.ts";
 
 const FIN = 128;
 
+/** RFC 7692, 6: with this beside its opcode a message is compressed. */
+export const COMPRESSED = 0x40;
+
 /** RFC 6455, 5.5 and 5.5.1: a control frame's 125 bytes less the code's two. */
 const CLOSE_REASON_BYTES_MAX = 123;
 
@@ -18,7 +21,7 @@ export function headerBytesOf(length: number): 2 | 4 | 10 {
   return length < 65536 ? 4 : 10;
 }
 
-/** Writes the header of a whole message or control frame at `offset`. */
+/** Writes the header of a whole message, COMPRESSED or not, or control frame at `offset`. */
 export function writeFrameHeader(
   into: Uint8Array,
   offset: number,

@@ -84,7 +84,7 @@ test("a length in more bytes than it needs is told from one that needs them", ()
   ] as const) {
     const frame = encodeClientFrame({ opcode: 2, payload: "", announcedLength, lengthBytes });
     const expected = minimal ? undefined : LENGTH_NOT_MINIMAL;
-    assert.equal(checkFrameHeader(decode(frame), false), expected);
+    assert.equal(checkFrameHeader(decode(frame), false, false), expected);
   }
 });
 
@@ -92,7 +92,7 @@ test("all 16 opcodes pass or fail as the protocol says, inside a message and out
   const passing = (fragmented: boolean) =>
     Array.from({ length: 16 }, (_, opcode) => opcode).filter((opcode) => {
       const header = decode(encodeClientFrame({ opcode, payload: "" }));
-      return checkFrameHeader(header, fragmented) === undefined;
+      return checkFrameHeader(header, fragmented, false) === undefined;
     });
   assert.deepEqual(passing(false), [1, 2, 8, 9, 10]);
   assert.deepEqual(passing(true), [0, 8, 9, 10]);

@@ -3,6 +3,7 @@
  * it is the receiver's. A header that is not complete yet is decoded again from its first byte:
  * it has 14 bytes at the most.
  */
+import { BINARY, TEXT } from "../core/opcode.ts";
 import {
   CONTROL_FRAME_FRAGMENTED,
   CONTROL_FRAME_TOO_LONG,
@@ -21,6 +22,9 @@ const OPCODE_CONTINUATION = 0;
 export const OPCODE_CLOSE = 8;
 export const OPCODE_PING = 9;
 export const OPCODE_PONG = 10;
+
+/** RFC 7692, 6: the bit "Per-Message Compressed" among the three. */
+const RSV1 = 4;
 
 /** RFC 6455, 5.5. */
 const CONTROL_PAYLOAD_BYTES_MAX = 125;
@@ -75,9 +79,16 @@ export function decodeFrameHeader(
   return true;
 }
 
-/** The first rule that a header breaks; `fragmented`: a message is waiting for its next frame. */
-export function checkFrameHeader(header: FrameHeader, fragmented: boolean): Violation | undefined {
-  if (header.rsv !== 0) return RESERVED_BIT_SET;
+/**
+ * The first rule that a header breaks. `fragmented`: a message is waiting for its next frame;
+ * `compressible`: the connection negotiated compression.
+ */
+export function checkFrameHeader(
+  header: FrameHeader,
+  fragmented: boolean,
+  compressible: boolean,
+): Violation | undefined {
+  if (header.rsv !== 0 && !(compressible && beginsCompressed(header))) return RESERVED_BIT_SET;
   const opcode = header.opcode;
   if ((opcode > 2 && opcode < 8) || opcode > OPCODE_PONG) return RESERVED_OPCODE;
   if (!header.masked) return UNMASKED_FRAME;
@@ -88,6 +99,11 @@ export function checkFrameHeader(header: FrameHeader, fragmented: boolean): Viol
     if (!fragmented) return UNEXPECTED_CONTINUATION;
   } else if (fragmented) return EXPECTED_CONTINUATION;
   return checkLength(header);
+}
+
+/** RFC 7692, 6: only the first frame of a message says that it is compressed. */
+function beginsCompressed({ rsv, opcode }: FrameHeader): boolean {
+  return rsv === RSV1 && (opcode === TEXT || opcode === BINARY);
 }
 
 function checkLength(header: FrameHeader): Violation | undefined {

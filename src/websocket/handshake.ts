@@ -7,7 +7,9 @@ import assert from "node:assert";
 import { hash } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import { isToken } from "./ascii.ts";
+import { type ExtensionOffer, parseExtensions } from "./extensions.ts";
 import {
+  EXTENSIONS_INVALID,
   KEY_INVALID,
   NOT_AN_UPGRADE,
   SUBPROTOCOLS_INVALID,
@@ -21,6 +23,8 @@ export interface Refusal {
   /** For a person to read: what is wrong, and what to do where that is known. */
   readonly sentence: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** To a HEAD: the answer ends with its head (RFC 9110, 9.3.2). */
+  readonly toHead?: boolean;
 }
 
 export interface Upgrade {
@@ -28,6 +32,8 @@ export interface Upgrade {
   readonly key: string;
   /** In the client's order of preference. */
   readonly subprotocols: string[];
+  /** In the client's order of preference. */
+  readonly extensions: readonly ExtensionOffer[];
 }
 
 /** RFC 6455, 1.3: what the accept key is made with. */
@@ -46,7 +52,9 @@ export function checkUpgrade(head: RequestHead): Upgrade | Refusal {
   const key = head.header("sec-websocket-key");
   if (key === undefined || !isKey(key)) return KEY_INVALID;
   const subprotocols = parseSubprotocols(head.header("sec-websocket-protocol"));
-  return subprotocols === undefined ? SUBPROTOCOLS_INVALID : { key, subprotocols };
+  if (subprotocols === undefined) return SUBPROTOCOLS_INVALID;
+  const extensions = parseExtensions(head.header("sec-websocket-extensions"));
+  return extensions === undefined ? EXTENSIONS_INVALID : { key, subprotocols, extensions };
 }
 
 /** RFC 6455, 4.2.2: the proof that the server has read the key. */
@@ -55,17 +63,20 @@ export function acceptKey(key: string): string {
 }
 
 /**
- * Writes the whole 101 at `offset`; the bytes written: 129, and with a subprotocol (one of the
- * client's, therefore a token) 26 and its length more.
+ * Writes the whole 101 at `offset`; the bytes written: 129, with a subprotocol (one of the
+ * client's, therefore a token) 26 and its length more, and with an extension 28 and its length.
  */
 export function writeAccepted(
   into: Uint8Array,
   offset: number,
   key: string,
   subprotocol: string | undefined,
+  extension: string | undefined,
 ): number {
-  const chosen = subprotocol === undefined ? "" : `\r\nSec-WebSocket-Protocol: ${subprotocol}`;
-  const response = `${ACCEPTED}${acceptKey(key)}${chosen}\r\n\r\n`;
+  let response = `${ACCEPTED}${acceptKey(key)}`;
+  if (subprotocol !== undefined) response += `\r\nSec-WebSocket-Protocol: ${subprotocol}`;
+  if (extension !== undefined) response += `\r\nSec-WebSocket-Extensions: ${extension}`;
+  response += "\r\n\r\n";
   assert(offset + response.length <= into.length, "no room for the handshake's answer");
   for (let index = 0; index < response.length; index++) {
     into[offset + index] = response.charCodeAt(index);
@@ -73,10 +84,15 @@ export function writeAccepted(
   return response.length;
 }
 
-/** A whole response that says the sentence in plain text and that the connection is closed. */
-export function encodeRefusal(refusal: Refusal): Uint8Array {
-  const body = new TextEncoder().encode(`${refusal.sentence}\n`);
-  return encode(refusal.status, refusal.headers, "text/plain; charset=utf-8", body);
+/**
+ * A whole response that says the sentence in plain text and that the connection is closed.
+ * `date` is now, as HTTP writes it (RFC 9110, 6.6.1: to be in every answer below 500).
+ */
+export function encodeRefusal(refusal: Refusal, date: string): Uint8Array {
+  const { status, sentence, headers, toHead = false } = refusal;
+  const body = new TextEncoder().encode(`${sentence}\n`);
+  const head = encodeHead(status, headers, "text/plain; charset=utf-8", body.length, date);
+  return toHead ? head : Buffer.concat([head, body]);
 }
 
 /** A whole response with somebody else's body; the connection is closed behind it. */
@@ -84,29 +100,28 @@ export function encodeResponse(
   status: number,
   contentType: string | undefined,
   body: Uint8Array,
+  date: string,
 ): Uint8Array {
-  return encode(status, {}, contentType, body);
+  return Buffer.concat([encodeHead(status, {}, contentType, body.length, date), body]);
 }
 
-function encode(
+function encodeHead(
   status: number,
   headers: Readonly<Record<string, string>>,
   contentType: string | undefined,
-  body: Uint8Array,
+  bodyBytes: number,
+  date: string,
 ): Uint8Array {
   const { Connection: connection, ...others } = headers;
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nDate: ${date}\r\n`;
   for (const [name, value] of Object.entries(others)) head += `${name}: ${value}\r\n`;
   // A content type that could not stand in a header, being somebody else's, is left out.
   if (contentType !== undefined && isFieldValue(contentType)) {
     head += `Content-Type: ${contentType}\r\n`;
   }
-  head += `Content-Length: ${body.length}\r\n`;
+  head += `Content-Length: ${bodyBytes}\r\n`;
   head += `Connection: ${connection === undefined ? "" : `${connection}, `}close\r\n\r\n`;
-  const response = new Uint8Array(head.length + body.length);
-  for (let index = 0; index < head.length; index++) response[index] = head.charCodeAt(index);
-  response.set(body, head.length);
-  return response;
+  return Buffer.from(head, "latin1");
 }
 
 /** RFC 9110, 5.5: visible ASCII, spaces and tabs. */
@@ -148,10 +163,14 @@ function isKey(key: string): boolean {
   return true;
 }
 
-/** RFC 6455, 4.1: tokens, all different. Undefined when they are not; none when not asked. */
+/**
+ * RFC 6455, 4.1: tokens, all different. Undefined when they are not; none when not asked. Empty
+ * elements of a list count for nothing (RFC 9110, 5.6.1.2), but something must stand in it.
+ */
 function parseSubprotocols(list: string | undefined): string[] | undefined {
   if (list === undefined) return [];
-  const subprotocols = list.split(",").map(trimBlanks);
-  if (!subprotocols.every(isToken)) return undefined;
+  const elements = list.split(",").map(trimBlanks);
+  const subprotocols = elements.filter((element) => element !== "");
+  if (subprotocols.length === 0 || !subprotocols.every(isToken)) return undefined;
   return new Set(subprotocols).size === subprotocols.length ? subprotocols : undefined;
 }

@@ -4,6 +4,8 @@
  * checks after every step what must always hold.
  */
 import assert from "node:assert/strict";
+import { ZlibCodec } from "./codec.test.helper.ts";
+import { Inflation } from "./inflation.ts";
 import {
   CLOSE,
   MESSAGE,
@@ -101,7 +103,13 @@ export class Feeder {
   /** Bytes received since nothing was unfinished. */
   #received = 0;
 
-  constructor(arenaBytes: number, messageBytesMax: number, limits: ReceiverLimits) {
+  /** With an `inflation` the connection negotiated compression. */
+  constructor(
+    arenaBytes: number,
+    messageBytesMax: number,
+    limits: ReceiverLimits,
+    inflation: Inflation | undefined = undefined,
+  ) {
     this.arena = new Uint8Array(arenaBytes + 2 * MARGIN);
     this.#messageBytesMax = messageBytesMax;
     const unmask = naiveUnmask(this.arena);
@@ -110,7 +118,8 @@ export class Feeder {
       this.unmaskedBytes += length;
       return unmask(offset, length, key, utf8);
     };
-    this.receiver = new Receiver(this.arena, counting, limits);
+    this.receiver = new Receiver(this.arena, counting, limits, inflation);
+    this.receiver.compressible = inflation !== undefined;
   }
 
   /** Reads all that a piece has in it, unless the stream is over. */
@@ -174,18 +183,29 @@ export function feeder(): Feeder {
   return new Feeder(4096, MESSAGE_BYTES_MAX, limits);
 }
 
+/** The same for a connection that negotiated compression. */
+export function compressibleFeeder(): Feeder {
+  const progress = new Int32Array(2);
+  const inflation = new Inflation(new ZlibCodec(progress), progress);
+  return new Feeder(4096, MESSAGE_BYTES_MAX, limits, inflation);
+}
+
 /** The events of a stream that arrives whole, cut in two at every place, and byte by byte. */
 export function eventsOf(...frames: ClientFrame[]): string[] {
+  return eventsThrough(feeder, frames);
+}
+
+export function eventsThrough(open: () => Feeder, frames: ClientFrame[]): string[] {
   const stream = concat(...frames.map(encodeClientFrame));
-  const whole = feeder();
+  const whole = open();
   whole.feed(stream);
   for (let cut = 0; cut <= stream.length; cut++) {
-    const cutInTwo = feeder();
+    const cutInTwo = open();
     cutInTwo.feed(stream.subarray(0, cut));
     cutInTwo.feed(stream.subarray(cut));
     assert.deepEqual(cutInTwo.events, whole.events, `cut at ${cut}`);
   }
-  const byteByByte = feeder();
+  const byteByByte = open();
   for (const byte of stream) byteByByte.feed(Uint8Array.of(byte));
   assert.deepEqual(byteByByte.events, whole.events, "byte by byte");
   return whole.events;

@@ -3,6 +3,8 @@
  * events out. One receiver serves all connections of a worker; what a connection has unfinished
  * is put in before its bytes and taken out behind them. It sends nothing and owns no clock.
  */
+import { isUtf8 } from "node:buffer";
+import { CellPool } from "../core/cell-pool.ts";
 import { TEXT } from "../core/opcode.ts";
 import {
   checkFrameHeader,
@@ -12,6 +14,7 @@ import {
   OPCODE_CLOSE,
   OPCODE_PING,
 } from "./frame-header.ts";
+import { compressedBytesMax, type Inflation } from "./inflation.ts";
 import { UnfinishedMessage } from "./unfinished-message.ts";
 import { unmaskShort, unmaskShortText } from "./unmask-short.ts";
 import { checkUtf8, UTF8_ACCEPT, UTF8_REJECT } from "./utf8.ts";
@@ -72,12 +75,17 @@ export class Receiver {
    * take it back behind the last; undefined between messages, and behind CLOSE and VIOLATION.
    */
   partial: UnfinishedMessage | undefined = undefined;
+  /** Set with it: whether the connection being read negotiated compression. */
+  compressible = false;
   /** Position in the arena behind what the last event consumed. */
   position = 0;
 
   /** Of MESSAGE, PING, PONG and CLOSE: the frame's opcode, of a message its first frame's. */
   opcode = 0;
-  /** The arena, or the buffer that a message was assembled in, which then is the caller's. */
+  /**
+   * The arena, what a message was assembled in, or what it was inflated in. The bytes hold until
+   * `next` is called again: whoever keeps them copies them.
+   */
   payload: Uint8Array = NOTHING;
   payloadOffset = 0;
   payloadLength = 0;
@@ -89,12 +97,25 @@ export class Receiver {
   readonly #arena: Uint8Array;
   readonly #unmask: Unmask;
   readonly #limits: ReceiverLimits;
+  readonly #inflation: Inflation | undefined;
   readonly #header = new FrameHeader();
+  readonly #pool = new CellPool();
+  /** What the last event ended, and perhaps reported; its memory is free at the next one. */
+  #spent: UnfinishedMessage | undefined = undefined;
+  /** Of the event being read. */
+  #messageBytesMax = 0;
 
-  constructor(arena: Uint8Array, unmask: Unmask, limits: ReceiverLimits) {
+  /** Without an `inflation` no connection is `compressible`. */
+  constructor(
+    arena: Uint8Array,
+    unmask: Unmask,
+    limits: ReceiverLimits,
+    inflation: Inflation | undefined = undefined,
+  ) {
     this.#arena = arena;
     this.#unmask = unmask;
     this.#limits = limits;
+    this.#inflation = inflation;
   }
 
   /**
@@ -102,25 +123,40 @@ export class Receiver {
    * not called again for that connection.
    */
   next(offset: number, end: number, messageBytesMax: number): ReceiverEvent {
+    if (this.#spent !== undefined) this.#freeSpent(this.#spent);
     this.position = offset;
-    let step = this.#step(end, messageBytesMax);
-    while (step === NONE) step = this.#step(end, messageBytesMax);
+    this.#messageBytesMax = messageBytesMax;
+    let step = this.#step(end);
+    while (step === NONE) step = this.#step(end);
     return step;
   }
 
-  #step(end: number, messageBytesMax: number): Step {
+  /** Nothing is unfinished any more. */
+  #finish(): void {
+    if (this.partial === undefined) return;
+    this.#spent = this.partial;
+    this.partial = undefined;
+  }
+
+  #freeSpent(spent: UnfinishedMessage): void {
+    spent.free();
+    this.#spent = undefined;
+  }
+
+  #step(end: number): Step {
     const partial = this.partial;
     if (partial !== undefined) {
       if (partial.frameRemaining > 0) return this.#readPayload(partial, end);
-      if (partial.heldLength > 0) return this.#readHeld(partial, end, messageBytesMax);
+      if (partial.heldLength > 0) return this.#readHeld(partial, end);
     }
     const offset = this.position;
     const header = this.#header;
     if (!decodeFrameHeader(this.#arena, offset, end, header)) return this.#hold(offset, end);
-    const violation = checkFrameHeader(header, partial !== undefined && partial.opcode !== 0);
+    const fragmented = partial !== undefined && partial.opcode !== 0;
+    const violation = checkFrameHeader(header, fragmented, this.compressible);
     if (violation !== undefined) return this.#violate(violation);
     const payloadOffset = offset + header.headerBytes;
-    if (header.opcode < OPCODE_CLOSE) return this.#readData(payloadOffset, end, messageBytesMax);
+    if (header.opcode < OPCODE_CLOSE) return this.#readData(payloadOffset, end);
     const frameEnd = payloadOffset + header.length;
     if (frameEnd > end) return this.#hold(offset, end);
     this.position = frameEnd;
@@ -130,7 +166,7 @@ export class Receiver {
   /** Keeps the beginning of a frame that is short of a header, or of a whole control frame. */
   #hold(offset: number, end: number): Step {
     if (offset < end) {
-      this.partial ??= new UnfinishedMessage();
+      this.partial ??= new UnfinishedMessage(this.#pool);
       this.partial.hold(this.#arena, offset, end - offset);
       this.position = end;
     }
@@ -138,21 +174,25 @@ export class Receiver {
   }
 
   /** Goes on with a frame whose beginning is held. */
-  #readHeld(partial: UnfinishedMessage, end: number, messageBytesMax: number): Step {
+  #readHeld(partial: UnfinishedMessage, end: number): Step {
     if (!this.#holdUpTo(partial, 2, end)) return MORE;
-    const headerBytes = headerBytesFor(partial.held[1] as number);
+    const secondByte = partial.heldBytes();
+    const headerBytes = headerBytesFor(secondByte.bytes[secondByte.offset + 1] as number);
     if (!this.#holdUpTo(partial, headerBytes, end)) return MORE;
     const header = this.#header;
-    decodeFrameHeader(partial.held, 0, partial.heldLength, header);
-    const violation = checkFrameHeader(header, partial.opcode !== 0);
+    const { bytes, offset } = partial.heldBytes();
+    decodeFrameHeader(bytes, offset, offset + partial.heldLength, header);
+    const violation = checkFrameHeader(header, partial.opcode !== 0, this.compressible);
     if (violation !== undefined) return this.#violate(violation);
     if (header.opcode < OPCODE_CLOSE) {
-      partial.release();
-      return this.#readData(this.position, end, messageBytesMax);
+      partial.heldLength = 0;
+      return this.#readData(this.position, end);
     }
     if (!this.#holdUpTo(partial, headerBytes + header.length, end)) return MORE;
-    if (partial.opcode === 0) this.partial = undefined;
-    return this.#reportControl(partial.release(), headerBytes);
+    const frame = partial.heldBytes();
+    partial.heldLength = 0;
+    if (partial.opcode === 0) this.#finish();
+    return this.#reportControl(frame.bytes, frame.offset + headerBytes);
   }
 
   #holdUpTo(partial: UnfinishedMessage, length: number, end: number): boolean {
@@ -165,17 +205,20 @@ export class Receiver {
   }
 
   /** Begins a data frame whose header is decoded and checked. */
-  #readData(payloadOffset: number, end: number, messageBytesMax: number): Step {
+  #readData(payloadOffset: number, end: number): Step {
     const partial = this.partial;
     const header = this.#header;
     const before = partial === undefined ? 0 : partial.length;
-    if (header.length > messageBytesMax - before) return this.#violate(MESSAGE_TOO_BIG);
+    const length = before + header.length;
+    if (length > this.#messageBytesMax && !this.#mayInflate(length)) {
+      return this.#violate(MESSAGE_TOO_BIG);
+    }
     const whole = header.fin && payloadOffset + header.length <= end;
     if (whole && (partial === undefined || partial.opcode === 0)) {
       return this.#reportWhole(payloadOffset, header.length);
     }
     this.position = payloadOffset;
-    return this.#beginFrame(partial ?? new UnfinishedMessage(), end);
+    return this.#beginFrame(partial ?? new UnfinishedMessage(this.#pool), end);
   }
 
   /**
@@ -184,14 +227,15 @@ export class Receiver {
    */
   #reportWhole(offset: number, length: number): Step {
     const arena = this.#arena;
-    const { opcode, key } = this.#header;
+    const { opcode, key, rsv } = this.#header;
+    if (rsv !== 0) return this.#inflateWhole(offset, length);
     if (length >= SHORT_BYTES) {
       const utf8 = this.#unmask(offset, length, key, opcode === TEXT ? UTF8_ACCEPT : UTF8_OFF);
       if (opcode === TEXT && utf8 !== UTF8_ACCEPT) return this.#violate(INVALID_UTF8);
     } else if (opcode === TEXT) {
       if (!unmaskShortText(arena, offset, length, key)) return this.#violate(INVALID_UTF8);
     } else unmaskShort(arena, offset, length, key);
-    this.partial = undefined;
+    this.#finish();
     this.opcode = opcode;
     this.payload = arena;
     this.payloadOffset = offset;
@@ -206,7 +250,9 @@ export class Receiver {
     this.partial = message;
     if (message.opcode === 0) {
       message.opcode = header.opcode;
-      message.utf8 = header.opcode === TEXT ? UTF8_ACCEPT : UTF8_OFF;
+      message.isCompressed = header.rsv !== 0;
+      const checked = header.opcode === TEXT && !message.isCompressed;
+      message.utf8 = checked ? UTF8_ACCEPT : UTF8_OFF;
     }
     message.frames += 1;
     if (message.frames > this.#limits.framesPerMessageMax) return this.#violate(TOO_MANY_FRAMES);
@@ -234,8 +280,7 @@ export class Receiver {
         if (utf8 === UTF8_REJECT) return this.#violate(INVALID_UTF8);
         message.utf8 = utf8;
       }
-      const lengthMax = message.frameFin ? message.length + message.frameRemaining : Infinity;
-      message.append(this.#arena, offset, length, lengthMax);
+      message.append(this.#arena, offset, length);
       message.key = turnKey(message.key, length);
       message.frameRemaining -= length;
       this.position = offset + length;
@@ -247,11 +292,50 @@ export class Receiver {
   #reportAssembled(message: UnfinishedMessage): Step {
     // A text that ends inside a sequence: neither off nor accept.
     if (message.utf8 > UTF8_ACCEPT) return this.#violate(INVALID_UTF8);
-    this.partial = undefined;
+    const { bytes, offset } = message.payload();
+    if (message.isCompressed) {
+      return this.#inflate(message.opcode, bytes, offset, message.length);
+    }
+    this.#finish();
     this.opcode = message.opcode;
-    this.payload = message.buffer;
-    this.payloadOffset = 0;
+    this.payload = bytes;
+    this.payloadOffset = offset;
     this.payloadLength = message.length;
+    return MESSAGE;
+  }
+
+  /** Whether so many bytes, more than the limit, may be a compressed message within it. */
+  #mayInflate(length: number): boolean {
+    const { partial } = this;
+    const isCompressed = this.#header.rsv !== 0 || (partial?.isCompressed ?? false);
+    return isCompressed && length <= compressedBytesMax(this.#messageBytesMax);
+  }
+
+  #inflateWhole(offset: number, length: number): Step {
+    const { opcode, key } = this.#header;
+    if (length >= SHORT_BYTES) this.#unmask(offset, length, key, UTF8_OFF);
+    else unmaskShort(this.#arena, offset, length, key);
+    this.position = offset + length;
+    return this.#inflate(opcode, this.#arena, offset, length);
+  }
+
+  /**
+   * Text is checked behind it and not on the way: a codec that serves all connections has a
+   * message's bytes only when it is whole, so nothing could be certain any earlier.
+   */
+  #inflate(opcode: number, bytes: Uint8Array, offset: number, length: number): Step {
+    const inflation = this.#inflation as Inflation;
+    const violation = inflation.inflate(bytes, offset, length, this.#messageBytesMax);
+    if (violation !== undefined) return this.#violate(violation);
+    const payload = inflation.take();
+    if (opcode === TEXT && !isUtf8(payload.subarray(0, inflation.length))) {
+      return this.#violate(INVALID_UTF8);
+    }
+    this.#finish();
+    this.opcode = opcode;
+    this.payload = payload;
+    this.payloadOffset = 0;
+    this.payloadLength = inflation.length;
     return MESSAGE;
   }
 
@@ -266,7 +350,7 @@ export class Receiver {
     if (opcode !== OPCODE_CLOSE) return opcode === OPCODE_PING ? PING : PONG;
     const violation = this.#readClose();
     if (violation !== undefined) return this.#violate(violation);
-    this.partial = undefined;
+    this.#finish();
     return CLOSE;
   }
 
@@ -285,7 +369,7 @@ export class Receiver {
 
   #violate(violation: Violation): Step {
     this.violation = violation;
-    this.partial = undefined;
+    this.#finish();
     return VIOLATION;
   }
 }

@@ -19,7 +19,8 @@ export const HTTP_2_PREFACE = refusal(
 );
 export const HTTP_1_0 = refusal(
   426,
-  "This address speaks WebSocket, which needs HTTP/1.1; the request is HTTP/1.0.",
+  "This address speaks WebSocket, which needs HTTP/1.1; the request is HTTP/1.0. If nginx is in " +
+    "between, it needs proxy_http_version 1.1.",
   UPGRADE_TO_WEBSOCKET,
 );
 export const VERSION_NOT_SUPPORTED = refusal(505, "Only HTTP/1.1 is spoken here.");
@@ -43,10 +44,16 @@ export const NOT_A_GET = refusal(
   "This address speaks WebSocket, whose handshake is a GET.",
   UPGRADE_TO_WEBSOCKET,
 );
+export const HEAD_NOT_A_GET: Refusal = Object.freeze({ ...NOT_A_GET, toHead: true });
+export const METHOD_UNKNOWN = refusal(501, "The method of the request is unknown here.");
 export const TARGET_NOT_A_PATH = refusal(400, "The request target must be a path.");
 export const TARGET_INVALID = refusal(
   400,
   "The request target has a byte that must be percent-encoded.",
+);
+export const TARGET_PERCENT_INVALID = refusal(
+  400,
+  "The request target has a percent sign without two hexadecimal digits behind it.",
 );
 export const TARGET_HAS_FRAGMENT = refusal(400, "The request target must not have a fragment.");
 export const TARGET_TOO_LONG = refusal(414, "The request target is too long.");
@@ -83,6 +90,10 @@ export const KEY_INVALID = refusal(
 export const SUBPROTOCOLS_INVALID = refusal(
   400,
   "Sec-WebSocket-Protocol must be a list of tokens, each of them once.",
+);
+export const EXTENSIONS_INVALID = refusal(
+  400,
+  "Sec-WebSocket-Extensions must be a list of extensions with their parameters.",
 );
 
 function refusal(status: number, sentence: string, headers: Record<string, string> = {}): Refusal {

@@ -3,8 +3,9 @@
  * it remembers where the fields stand and makes strings only of those asked for, so what it
  * answers holds only as long as the bytes do. It knows no WebSocket and takes no request body.
  */
-import { ASCII_HOST, ASCII_TOKEN, equalsIgnoringCase, spanOf } from "./ascii.ts";
+import { ASCII_TOKEN, equalsIgnoringCase, spanOf } from "./ascii.ts";
 import type { Refusal } from "./handshake.ts";
+import { isHost } from "./host.ts";
 import {
   BARE_CARRIAGE_RETURN,
   BARE_LINE_FEED,
@@ -206,10 +207,8 @@ export class RequestHead {
     const hosts = this.count("host");
     if (hosts !== 1) return hosts === 0 ? HOST_MISSING : HOST_REPEATED;
     const host = this.#find("host", 0) * FIELD_STRIDE;
-    const hostStart = this.#fields[host + 2] as number;
-    const hostEnd = this.#fields[host + 3] as number;
-    if (hostStart === hostEnd) return HOST_INVALID;
-    if (spanOf(ASCII_HOST, this.#bytes, hostStart, hostEnd) < hostEnd) return HOST_INVALID;
+    const [hostStart, hostEnd] = [this.#fields[host + 2], this.#fields[host + 3]];
+    if (!isHost(this.#bytes, hostStart as number, hostEnd as number)) return HOST_INVALID;
     return this.#hasBody() ? BODY_NOT_ALLOWED : undefined;
   }
 

@@ -3,22 +3,32 @@
  * plain data, which could move to another process. It grows by what has arrived, never by what
  * a header announces. Between messages a connection has none.
  */
+import type { Cell, CellPool } from "../core/cell-pool.ts";
 
-const NOTHING = new Uint8Array(0);
+/** Larger cells would be copied for long when they grow: from here on pieces are added. */
+const CELL_BYTES_MAX = 65_536;
+/** Up to here a loop is quicker than the view that `set` needs, and leaves no garbage. */
+const LOOPED_BYTES_MAX = 64;
 
-/** A whole control frame; a header alone has 14 bytes at the most. */
-const HELD_BYTES_MAX = 6 + 125;
+/** A cell that is full, up to `length`. */
+interface Piece {
+  readonly cell: Cell;
+  readonly length: number;
+}
 
 export class UnfinishedMessage {
   /** When it began, for the one who has a clock; the receiver leaves it alone. */
   startedAt = 0;
+  /** What the budget was charged for it, for the one who has a budget. */
+  bytesCharged = 0;
 
   /** Of the message whose first frame has begun; 0: none has. */
   opcode = 0;
-  /** The unmasked payload so far is the first `length` bytes. */
-  buffer: Uint8Array = NOTHING;
+  /** Its payload is kept as it comes and inflated when it is whole. */
+  isCompressed = false;
+  /** Of the unmasked payload so far. */
   length = 0;
-  /** State of the UTF-8 check; -1 for a binary message. */
+  /** State of the UTF-8 check; -1 for a binary message and a compressed one. */
   utf8 = -1;
   frames = 0;
   emptyFrames = 0;
@@ -30,53 +40,128 @@ export class UnfinishedMessage {
   key = 0;
 
   /**
-   * The raw beginning of a frame: of a header that is not complete, or of a control frame that
-   * is not; the first `heldLength` bytes.
+   * Of the raw beginning of a frame: of a header that is not complete, or of a control frame
+   * that is not.
    */
-  held: Uint8Array = NOTHING;
   heldLength = 0;
 
-  /** Bytes of its buffers: at most twice the bytes received, and 64. */
-  get bytesHeld(): number {
-    return this.buffer.length + this.held.length;
+  // The payload is the pieces, and behind them the first #cellLength bytes of #cell. The raw
+  // beginning of a frame, which no payload can follow before it is complete, stands behind that.
+  #cell: Cell | undefined = undefined;
+  #cellLength = 0;
+  #pieces: Piece[] | undefined = undefined;
+  readonly #pool: CellPool;
+
+  constructor(pool: CellPool) {
+    this.#pool = pool;
   }
 
-  /**
-   * Adds bytes [offset, offset + length) to the payload. `lengthMax` is what the message can
-   * grow to at the most, Infinity when its last frame has not begun.
-   */
-  append(bytes: Uint8Array, offset: number, length: number, lengthMax: number): void {
-    const needed = this.length + length;
-    if (needed > this.buffer.length) {
-      const size = Math.min(Math.max(2 * needed, 32), Math.max(needed, lengthMax));
-      this.buffer = grow(this.buffer, this.length, size);
+  /** Bytes of its cells: at most twice the bytes received, and 64. */
+  get bytesHeld(): number {
+    let bytes = this.#cell?.size ?? 0;
+    for (const { cell } of this.#pieces ?? []) bytes += cell.size;
+    return bytes;
+  }
+
+  /** Adds bytes [offset, offset + length) to the payload. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    const end = offset + length;
+    let at = offset;
+    while (at < end) {
+      const cell = this.#cellFor(end - at);
+      const count = Math.min(end - at, cell.size - this.#cellLength);
+      copy(bytes, at, at + count, cell.bytes, cell.start + this.#cellLength);
+      this.#cellLength += count;
+      at += count;
     }
-    this.buffer.set(bytes.subarray(offset, offset + length), this.length);
-    this.length = needed;
+    this.length += length;
   }
 
   /** Adds bytes [offset, offset + length) to the beginning of a frame that is held. */
   hold(bytes: Uint8Array, offset: number, length: number): void {
-    const needed = this.heldLength + length;
-    if (needed > this.held.length) {
-      const size = Math.min(Math.max(2 * needed, 14), HELD_BYTES_MAX);
-      this.held = grow(this.held, this.heldLength, size);
+    let cell = this.#cellFor(this.heldLength + length);
+    if (cell.size - this.#cellLength < this.heldLength + length) {
+      cell = this.#nextCell(cell, this.heldLength + length);
     }
-    this.held.set(bytes.subarray(offset, offset + length), this.heldLength);
-    this.heldLength = needed;
+    const at = cell.start + this.#cellLength + this.heldLength;
+    copy(bytes, offset, offset + length, cell.bytes, at);
+    this.heldLength += length;
   }
 
-  /** Nothing is held any more; the buffer goes to the caller. */
-  release(): Uint8Array {
-    const held = this.held;
-    this.held = NOTHING;
-    this.heldLength = 0;
-    return held;
+  /** Where what is held stands, until more is added; there is some, or was until just now. */
+  heldBytes(): { bytes: Uint8Array; offset: number } {
+    const { bytes, start } = this.#cell as Cell;
+    return { bytes, offset: start + this.#cellLength };
+  }
+
+  /** The whole payload, which may be overwritten after `free`. */
+  payload(): { bytes: Uint8Array; offset: number } {
+    const cell = this.#cell;
+    if (cell === undefined) return NOTHING;
+    if (this.#pieces === undefined) return { bytes: cell.bytes, offset: cell.start };
+    const joined = new Uint8Array(this.length);
+    let at = 0;
+    for (const piece of [...this.#pieces, { cell, length: this.#cellLength }]) {
+      const { bytes, start } = piece.cell;
+      copy(bytes, start, start + piece.length, joined, at);
+      at += piece.length;
+    }
+    return { bytes: joined, offset: 0 };
+  }
+
+  /** Gives its memory back; what it holds is gone. It may be called again. */
+  free(): void {
+    if (this.#cell === undefined) return;
+    this.#pool.release(this.#cell);
+    this.#cell = undefined;
+    this.#cellLength = 0;
+    for (const { cell } of this.#pieces ?? []) this.#pool.release(cell);
+    this.#pieces = undefined;
+  }
+
+  /** A cell with room behind the payload for so many bytes, or for some where they are many. */
+  #cellFor(length: number): Cell {
+    const cell = this.#cell;
+    if (cell === undefined) {
+      this.#cell = this.#pool.take(Math.min(length, CELL_BYTES_MAX));
+      return this.#cell;
+    }
+    const needed = this.#cellLength + length;
+    if (needed <= cell.size) return cell;
+    if (cell.size < CELL_BYTES_MAX) return this.#grow(cell, Math.min(needed, CELL_BYTES_MAX));
+    return this.#cellLength < cell.size ? cell : this.#nextCell(cell, length);
+  }
+
+  #grow(cell: Cell, size: number): Cell {
+    const grown = this.#pool.take(size);
+    const end = cell.start + this.#cellLength + this.heldLength;
+    copy(cell.bytes, cell.start, end, grown.bytes, grown.start);
+    this.#pool.release(cell);
+    this.#cell = grown;
+    return grown;
+  }
+
+  /** Begins a new cell, to which what is held moves. */
+  #nextCell(cell: Cell, length: number): Cell {
+    const next = this.#pool.take(Math.min(length, CELL_BYTES_MAX));
+    const heldAt = cell.start + this.#cellLength;
+    copy(cell.bytes, heldAt, heldAt + this.heldLength, next.bytes, next.start);
+    this.#pieces ??= [];
+    this.#pieces.push({ cell, length: this.#cellLength });
+    this.#cell = next;
+    this.#cellLength = 0;
+    return next;
   }
 }
 
-function grow(buffer: Uint8Array, length: number, size: number): Uint8Array {
-  const grown = new Uint8Array(size);
-  grown.set(buffer.subarray(0, length));
-  return grown;
+const NOTHING = { bytes: new Uint8Array(0), offset: 0 };
+
+function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start > LOOPED_BYTES_MAX) {
+    to.set(from.subarray(start, end), at);
+    return;
+  }
+  for (let index = start; index < end; index += 1) {
+    to[at + index - start] = from[index] as number;
+  }
 }

@@ -7,6 +7,7 @@ export interface Violation {
   readonly name:
     | "protocol-error"
     | "invalid-utf8"
+    | "invalid-compression"
     | "message-too-big"
     | "too-many-frames"
     | "too-many-control-frames";
@@ -16,7 +17,8 @@ export interface Violation {
 
 // RFC 6455, 5.2: "RSV1, RSV2, RSV3: MUST be 0 unless an extension is negotiated that defines
 // meanings for non-zero values."
-export const RESERVED_BIT_SET = protocolError("a reserved bit is set and no extension is in use");
+// RFC 7692, 6.2: RSV1 is for the first frame of a message, and never for a control frame.
+export const RESERVED_BIT_SET = protocolError("a reserved bit is set that has no meaning there");
 
 // 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
 // Connection_."
@@ -59,6 +61,14 @@ export const INVALID_UTF8 = invalidUtf8("a text message is not UTF-8");
 
 // 5.5.1: "Following the 2-byte integer, the body MAY contain UTF-8-encoded data"
 export const CLOSE_REASON_NOT_UTF8 = invalidUtf8("the reason in a close frame is not UTF-8");
+
+// RFC 7692, 7.2.2: what is left of a compressed message with its tail put back is DEFLATE, and
+// ends where a block does.
+export const INVALID_DEFLATE: Violation = Object.freeze({
+  name: "invalid-compression",
+  closeCode: 1007,
+  sentence: "a compressed message is not DEFLATE",
+});
 
 // 7.4.1: "1009 indicates that an endpoint is terminating the connection because it has received
 // a message that is too big for it to process."

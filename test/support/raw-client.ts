@@ -33,6 +33,8 @@ export function clientFrame(opcode: number, payload: string | Uint8Array, fin = 
 export interface ServerFrame {
   opcode: number;
   payload: Buffer;
+  /** RSV1 is set (RFC 7692, 6). */
+  isCompressed?: true;
 }
 
 /** The whole frames at the start of `bytes`, and what is left. */
@@ -54,7 +56,9 @@ export function decodeServerFrames(bytes: Buffer): { frames: ServerFrame[]; rest
     }
     if (bytes.length < start + length) break;
     const payload = bytes.subarray(start, start + length);
-    frames.push({ opcode: (bytes[at] as number) & 15, payload });
+    const first = bytes[at] as number;
+    const isCompressed = (first & 0x40) !== 0;
+    frames.push({ opcode: first & 15, payload, ...(isCompressed ? { isCompressed } : {}) });
     at = start + length;
   }
   return { frames, rest: bytes.subarray(at) };
