@@ -1,7 +1,8 @@
 /**
  * Runs all that must hold before a change is kept: linter, unused code, package, C tests, suite.
- * `test.js WORD...` runs only the test files whose path holds a word; `--long` tries many more
- * cases of the generated tests, `--long --short` a tenth of them. It builds nothing.
+ * `test.js WORD...` runs only the test files whose path holds a word. `--long` runs what takes its
+ * time instead: the generated tests with many more cases, the fuzzers, the hostile run; `--long
+ * --short` less of each. It builds nothing.
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -37,7 +38,8 @@ const share = values.long ? (values.short ? 0.1 : 1) : 0;
 process.exitCode = (await runAll(chooseSteps())) ? 0 : 1;
 
 function chooseSteps(): Step[] {
-  if (values.long || words.length > 0) return [suite()];
+  if (words.length > 0) return [suite()];
+  if (values.long) return [suite(), ...timedSteps()];
   return [
     {
       name: "lint and format",
@@ -48,6 +50,24 @@ function chooseSteps(): Step[] {
     { name: "package", command: join(root, "node_modules/.bin/publint"), args: ["--strict"] },
     { name: "C tests", command: process.execPath, args: ["dist/scripts/test-native.js"] },
     suite(),
+  ];
+}
+
+/** What a failure of these says is how to have just it again. */
+function timedSteps(): Step[] {
+  const fuzzSeconds = values.short ? "300" : "1800";
+  const differentialRuns = values.short ? "50000" : "1000000";
+  const hostileConnections = values.short ? "5000" : "100000";
+  const script = (name: string, file: string, ...args: string[]): Step => ({
+    name,
+    command: process.execPath,
+    args: [`dist/scripts/${file}`, "--seed", seed, ...args],
+  });
+  return [
+    script("fuzzing", "fuzz.js", "--seconds", fuzzSeconds),
+    script("ws' receiver", "fuzz.js", "--target", "ws-receiver", "--runs", differentialRuns),
+    script("fuzzing of the C files", "fuzz-native.js", "--seconds", fuzzSeconds),
+    script("hostile run", "hostile.js", "--connections", hostileConnections),
   ];
 }
 
