@@ -57,7 +57,7 @@ const built = run(compiler, [...parameters, "-o", program]);
 const passed = built && run(program, process.argv.slice(2));
 if (zlib === undefined) {
   process.stderr.write(
-    "SKIPPED: compression (native/deflate.c) was not tested, since there is no zlib to link with. " +
+    "SKIPPED: compression (native/deflate.c) was not tested: there is no zlib to link with. " +
       "Debian and Ubuntu: apt-get install zlib1g-dev; Fedora: dnf install zlib-devel; " +
       "Alpine: apk add zlib-dev\n",
   );

@@ -35,7 +35,8 @@ describe("a message", () => {
         assert.ok(deflated !== undefined && deflated.length < length);
         assert.deepEqual(inflateMessage(deflated, windowBits), message);
       }
-      assert.deepEqual(codec.deflated, windows);
+      const calls = windows.flatMap((it) => (length > 65_536 ? [it, it] : [it]));
+      assert.deepEqual(codec.deflated, calls, "of a long one the beginning is tried first");
     });
   }
 
@@ -60,6 +61,18 @@ describe("a message", () => {
     assert.equal(deflation.deflate(Buffer.alloc(300), 0, 300, 15), false);
     const smaller = new Deflation({ deflate: (_input, _offset, length) => length - 1 });
     assert.equal(smaller.deflate(Buffer.alloc(300), 0, 300, 15), true);
+  });
+
+  test("that is long is not tried whole when its beginning does not become smaller", () => {
+    const lengths: number[] = [];
+    const deflation = new Deflation({
+      deflate: (_input, _offset, length) => {
+        lengths.push(length);
+        return Math.floor(length * 0.91);
+      },
+    });
+    assert.equal(deflation.deflate(Buffer.alloc(100_000), 0, 100_000, 15), false);
+    assert.deepEqual(lengths, [16_384]);
   });
 
   test("that is long is not kept beyond its time", () => {
