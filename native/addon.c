@@ -348,22 +348,23 @@ static napi_value stop_verb(napi_env env, napi_callback_info call) {
 /* ---- Verbs of a codec ---- */
 
 static napi_value inflate_verb(napi_env env, napi_callback_info call) {
-  napi_value values[5];
-  struct codec_handle *handle = arguments(env, call, 5, values);
+  napi_value values[6];
+  struct codec_handle *handle = arguments(env, call, 6, values);
   const uint8_t *input;
   void *output;
   int32_t length;
   size_t room;
-  bool is_first;
+  bool is_first, is_last;
   if (!to_bytes(env, values, &input, &length) ||
       !to_view(env, values[3], napi_uint8_array, &output, &room))
     return NULL;
-  if (napi_get_value_bool(env, values[4], &is_first) != napi_ok) {
+  if (napi_get_value_bool(env, values[4], &is_first) != napi_ok ||
+      napi_get_value_bool(env, values[5], &is_last) != napi_ok) {
     napi_throw_type_error(env, NULL, "a boolean was expected");
     return NULL;
   }
   return number(env, deflate_unpack(handle->codec, input, (size_t)length, output, room, is_first,
-                                    handle->progress));
+                                    is_last, handle->progress));
 }
 
 static napi_value deflate_verb(napi_env env, napi_callback_info call) {

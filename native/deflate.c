@@ -66,11 +66,11 @@ static int step(z_stream *stream, int flush) {
 }
 
 /* DEFLATE_FULL stands for "not at the end yet" here. */
-static enum deflate_outcome unpack(z_stream *stream) {
+static enum deflate_outcome unpack(z_stream *stream, bool is_last) {
   int result;
   while ((result = step(stream, Z_SYNC_FLUSH)) == Z_STREAM_END) {
     /* RFC 7692, 7.2.3.4 has a byte 00 behind such a block; senders that forget it lose nothing. */
-    if (stream->avail_in == 0) return DEFLATE_WHOLE;
+    if (stream->avail_in == 0 && is_last) return DEFLATE_WHOLE;
     /* What was seen stays in reach. A copy of it would cost 32 KiB for each two bytes of input. */
     inflateResetKeep(stream);
   }
@@ -96,7 +96,7 @@ static enum deflate_outcome finish(z_stream *stream) {
 
 enum deflate_outcome deflate_unpack(struct deflate_codec *codec, const uint8_t *input,
                                     size_t input_length, uint8_t *output, size_t output_length,
-                                    bool is_first, int32_t progress[2]) {
+                                    bool is_first, bool is_last, int32_t progress[2]) {
   z_stream *stream = &codec->inflating;
   /* A window of 15 bits reads what was made with any smaller one. */
   const int result = stream->state == NULL ? inflateInit2(stream, -DEFLATE_WINDOW_BITS_MAX)
@@ -107,9 +107,9 @@ enum deflate_outcome deflate_unpack(struct deflate_codec *codec, const uint8_t *
   const uInt room = stream->avail_out;
   /* An empty payload lacks even the byte 00 of an empty message; again nothing is lost. */
   enum deflate_outcome outcome =
-      is_first && input_length == 0 ? DEFLATE_WHOLE : unpack(stream);
+      is_first && is_last && input_length == 0 ? DEFLATE_WHOLE : unpack(stream, is_last);
   progress[0] = (int32_t)(input_length - stream->avail_in);
-  if (outcome == DEFLATE_FULL && stream->avail_in == 0) outcome = finish(stream);
+  if (outcome == DEFLATE_FULL && stream->avail_in == 0 && is_last) outcome = finish(stream);
   progress[1] = (int32_t)(room - stream->avail_out);
   take_back(stream);
   return outcome;

@@ -22,13 +22,14 @@ struct deflate_codec *deflate_codec_create(void);
 void deflate_codec_destroy(struct deflate_codec *codec);
 
 /*
- * Inflates a message's payload, of which `input` is what was not consumed yet; the tail
- * 00 00 ff ff is understood. `progress` gets the bytes consumed and produced. After DEFLATE_FULL
- * the rest of the input, which can be empty, is asked for with an output that is empty again.
+ * Inflates a message's payload, which may come in parts: `input` is what was not consumed yet of
+ * one of them. The tail 00 00 ff ff is understood. `progress` gets the bytes consumed and produced.
+ * DEFLATE_FULL wants to be called again: for the rest of the input, which can be empty, with an
+ * output that is empty again; or, where the output was not filled, for the next part.
  */
 enum deflate_outcome deflate_unpack(struct deflate_codec *codec, const uint8_t *input,
                                     size_t input_length, uint8_t *output, size_t output_length,
-                                    bool is_first, int32_t progress[2]);
+                                    bool is_first, bool is_last, int32_t progress[2]);
 
 /*
  * Deflates a message with a window of 2^window_bits, without the tail. The bytes written, or 0

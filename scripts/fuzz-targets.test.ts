@@ -48,15 +48,11 @@ describe("a fuzz target of the C files", () => {
 describe("fuzzing without libFuzzer", () => {
   const missing = join(folder, "no-clang");
 
-  test("says what to install, and is no failure for who only has no clang", () => {
+  test("says what to install, and is no failure", () => {
     const { status, stderr } = runScript({ CLANG: missing });
     assert.match(stderr, /SKIPPED/);
     assert.match(stderr, /apt-get install clang/);
     assert.equal(status, 0);
-  });
-
-  test("is a failure where everything should have been installed", () => {
-    assert.equal(runScript({ CLANG: missing, CI: "true" }).status, 1);
   });
 
   test("names the targets when asked for one that is not there", () => {

@@ -18,12 +18,13 @@ static uint8_t expected[OUTPUT_MAX], actual[OUTPUT_MAX];
 
 /* Blocks of exactly these sizes, which are gone before the next call. */
 static enum deflate_outcome unpack_once(const uint8_t *input, size_t length, uint8_t *output,
-                                        size_t room, bool is_first, int32_t progress[2]) {
+                                        size_t room, bool is_first, bool is_last,
+                                        int32_t progress[2]) {
   uint8_t *copy = malloc(length + (length == 0)), *block = malloc(room + (room == 0));
   REQUIRE(copy != NULL && block != NULL);
   if (length > 0) memcpy(copy, input, length);
   const enum deflate_outcome outcome =
-      deflate_unpack(codec, copy, length, block, room, is_first, progress);
+      deflate_unpack(codec, copy, length, block, room, is_first, is_last, progress);
   REQUIRE(progress[0] >= 0 && (size_t)progress[0] <= length);
   REQUIRE(progress[1] >= 0 && (size_t)progress[1] <= room);
   memcpy(output, block, (size_t)progress[1]);
@@ -36,6 +37,7 @@ static enum deflate_outcome unpack_once(const uint8_t *input, size_t length, uin
 static bool unpack(const uint8_t *payload, size_t length, size_t *produced) {
   const size_t last_room = script_below(16);
   size_t at = 0;
+  bool is_first = true;
   int32_t progress[2];
   enum deflate_outcome outcome;
   *produced = 0;
@@ -44,11 +46,16 @@ static bool unpack(const uint8_t *payload, size_t length, size_t *produced) {
     size_t room = 1 + script_below(script_chance(4) ? 5000 : 12);
     if (script_is_over()) room = last_room > 0 && *produced < SLOW_MAX ? last_room : ROOM;
     if (room > rest) room = rest;
-    outcome = unpack_once(payload + at, length - at, actual + *produced, room,
-                          at == 0 && *produced == 0, progress);
+    /* The payload comes in parts, too. */
+    const bool is_last = script_is_over() || script_chance(2);
+    const size_t part = is_last ? length - at : script_below(12) % (length - at + 1);
+    outcome = unpack_once(payload + at, part, actual + *produced, room, is_first, is_last, progress);
+    is_first = false;
     at += (size_t)progress[0];
     *produced += (size_t)progress[1];
-    if (outcome == DEFLATE_FULL) REQUIRE((size_t)progress[1] == room);
+    const bool is_stopped = is_last || (size_t)progress[0] < part;
+    if (outcome == DEFLATE_FULL && is_stopped) REQUIRE((size_t)progress[1] == room);
+    REQUIRE(outcome != DEFLATE_WHOLE || is_last);
   } while (outcome == DEFLATE_FULL);
   if (outcome == DEFLATE_WHOLE) REQUIRE(at == length);
   return outcome == DEFLATE_WHOLE;

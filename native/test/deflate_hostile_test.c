@@ -157,8 +157,8 @@ TEST(inflate_full_and_invalid, "a full output asks for more only where there is 
   uint8_t payload[16], output[5];
   int32_t progress[2];
   const size_t length = from_hex("f248cdc9c907000000ffff", payload);
-  CHECK_EQUAL(deflate_unpack(codec, payload, length, output, 5, true, progress), DEFLATE_INVALID);
-  CHECK_EQUAL(deflate_unpack(codec, payload, length, NULL, 0, true, progress), DEFLATE_FULL);
+  CHECK_EQUAL(deflate_unpack(codec, payload, length, output, 5, true, true, progress), DEFLATE_INVALID);
+  CHECK_EQUAL(deflate_unpack(codec, payload, length, NULL, 0, true, true, progress), DEFLATE_FULL);
   CHECK_EQUAL(progress[1], 0);
   deflate_codec_destroy(codec);
 }
@@ -234,7 +234,7 @@ TEST(inflate_abandoned, "a message that was invalid or abandoned leaves nothing 
     int32_t progress[2];
     const size_t garbage = test_random() % 200;
     for (size_t i = 0; i < garbage; i++) noise[i] = (uint8_t)test_random();
-    deflate_unpack(codec, noise, garbage, message, test_random() % 300, true, progress);
+    deflate_unpack(codec, noise, garbage, message, test_random() % 300, true, true, progress);
     CHECK_EQUAL(inflate_all(codec, hello, length, back, ENOUGH, 1 + test_random() % 8), 5);
     CHECK_EQUAL(memcmp(back, "Hello", 5), 0);
   }

@@ -116,7 +116,7 @@ export interface Poller {
 
 /** What `Codec.inflate` returns: the message is whole. */
 export const INFLATED = 0;
-/** `output` is full and more is to come: call again with the rest of the input. */
+/** More is to come: call again, where `output` is full with the rest, otherwise with what is next. */
 export const INFLATE_FULL = 1;
 /** The input is no DEFLATE, or ends within a block, or reaches behind the start of the message. */
 export const INFLATE_INVALID = 2;
@@ -128,8 +128,9 @@ export const INFLATE_INVALID = 2;
 export interface Codec {
   /**
    * Inflates one message's payload into `output` from 0, as RFC 7692, 7.2.2 says; the tail
-   * 00 00 ff ff is understood and no part of the input. `offset` and `length` say what is not
-   * consumed yet, `isFirst` that the message begins. `progress` gets the bytes consumed and the
+   * 00 00 ff ff is understood and no part of the input. The payload may come in parts: `offset`
+   * and `length` say what is not consumed yet of one, `isFirst` that the message begins, `isLast`
+   * that no part comes behind this one. `progress` gets the bytes consumed and the
    * bytes produced. A message that fills `output` exactly is INFLATED, not INFLATE_FULL; after
    * INFLATE_INVALID, or at any time, a message may be abandoned for the next one. What `output`
    * holds past the bytes produced is undefined.
@@ -140,6 +141,7 @@ export interface Codec {
     length: number,
     output: Uint8Array,
     isFirst: boolean,
+    isLast: boolean,
   ): number;
   /**
    * Deflates one message with a window of 2^windowBits, 9 to 15, into `output`, without the tail

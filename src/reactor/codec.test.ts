@@ -30,7 +30,7 @@ class Subject {
     for (let isFirst = true; ; isFirst = false) {
       const output = Buffer.alloc(room);
       const rest = payload.length - consumed;
-      const outcome = this.codec.inflate(payload, consumed, rest, output, isFirst);
+      const outcome = this.codec.inflate(payload, consumed, rest, output, isFirst, true);
       const [taken = 0, produced = 0] = this.progress;
       consumed += taken;
       pieces.push(output.subarray(0, produced));
@@ -111,7 +111,7 @@ test("a message that leans on the one before is invalid, and shows nothing of it
   for (let room = 1; room < 80; room++) {
     assert.equal(subject.inflate(whole.subarray(0, -4), 65_536)?.length, 80_000);
     const output = Buffer.alloc(room);
-    subject.codec.inflate(leaning, 0, leaning.length, output, true);
+    subject.codec.inflate(leaning, 0, leaning.length, output, true, true);
     assert.equal(output.includes("s"), false);
     assert.equal(subject.inflate(leaning, room), undefined);
     assert.equal(subject.inflate(Buffer.from("f200110000", "hex"), room), undefined);
@@ -153,10 +153,10 @@ test("offset and length choose a part of the input, and an output that is too sm
   assert.equal(codec.deflate(input, 2, 5, 15, new Uint8Array(0)), 0);
   assert.equal(codec.deflate(input, 9, 0, 15, output), 1);
   const framed = Buffer.from("ff00f248cdc9c90700ff", "hex");
-  assert.equal(codec.inflate(framed, 2, 7, output, true), INFLATED);
+  assert.equal(codec.inflate(framed, 2, 7, output, true, true), INFLATED);
   assert.equal(output.toString("latin1", 0, 5), "Hello");
   assert.deepEqual([...progress], [7, 5]);
-  assert.equal(codec.inflate(framed, 2, 7, new Uint8Array(0), true), INFLATE_FULL);
+  assert.equal(codec.inflate(framed, 2, 7, new Uint8Array(0), true, true), INFLATE_FULL);
   assert.equal(progress[1], 0);
 });
 
@@ -175,12 +175,15 @@ test("a wrong argument throws", () => {
     [4, -1],
     [2 ** 31 - 1, 2 ** 31 - 1],
   ] as const) {
-    assert.throws(() => codec.inflate(bytes, offset, length, bytes, true), RangeError);
+    assert.throws(() => codec.inflate(bytes, offset, length, bytes, true, true), RangeError);
     assert.throws(() => codec.deflate(bytes, offset, length, 15, bytes), RangeError);
   }
-  assert.throws(() => codec.inflate("text" as never, 0, 1, bytes, true), TypeError);
-  assert.throws(() => codec.inflate(bytes, 0, 8, new Int8Array(8) as never, true), TypeError);
-  assert.throws(() => codec.inflate(bytes, 0, 8, bytes, 1 as never), /a boolean was expected/);
+  assert.throws(() => codec.inflate("text" as never, 0, 1, bytes, true, true), TypeError);
+  assert.throws(() => codec.inflate(bytes, 0, 8, new Int8Array(8) as never, true, true), TypeError);
+  assert.throws(
+    () => codec.inflate(bytes, 0, 8, bytes, 1 as never, true),
+    /a boolean was expected/,
+  );
   assert.throws(() => codec.deflate(bytes, 0, 8, "15" as never, bytes), TypeError);
   assert.throws(() => codec.deflate(bytes, 0, 8, 15, undefined as never), TypeError);
 });
@@ -196,7 +199,7 @@ test("a codec lives as long as one of its verbs, and its streams are freed with 
     const bytes = new Uint8Array(64);
     function use({ inflate, deflate }) {
       for (let bits = 9; bits <= 15; bits++) deflate(bytes, 0, 32, bits, bytes);
-      inflate(Uint8Array.of(3, 0), 0, 2, bytes, true);
+      inflate(Uint8Array.of(3, 0), 0, 2, bytes, true, true);
       return inflate;
     }
     const collected = async () => { gc(); await new Promise(setImmediate); };
@@ -210,7 +213,7 @@ test("a codec lives as long as one of its verbs, and its streams are freed with 
     }
     const grown = process.memoryUsage.rss() - start;
     if (grown > 64 << 20) throw new Error("grew by " + grown);
-    if (inflate(Uint8Array.of(0), 0, 1, bytes, true) !== 0) throw new Error("it is no message");
+    if (inflate(Uint8Array.of(0), 0, 1, bytes, true, true) !== 0) throw new Error("it is no message");
     const source = \`import(${url}).then(({ loadBinding }) => {
       const codec = loadBinding().createCodec(new Int32Array(2));
       codec.deflate(new Uint8Array(9), 0, 9, 15, new Uint8Array(64));

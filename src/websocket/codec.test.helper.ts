@@ -27,6 +27,8 @@ export class ZlibCodec {
   /** Windows that were deflated with, in order. */
   readonly deflated: number[] = [];
   readonly #progress: Int32Array;
+  /** What came of a payload whose last part has not. */
+  #parts: Buffer[] = [];
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(progress: Int32Array) {
@@ -39,10 +41,17 @@ export class ZlibCodec {
     length: number,
     output: Uint8Array,
     isFirst: boolean,
+    isLast: boolean,
   ): number {
     assert(offset >= 0 && length >= 0 && offset + length <= input.length, "a range of the input");
+    if (isFirst) this.#parts = [];
+    this.#parts.push(Buffer.from(input.subarray(offset, offset + length)));
+    if (!isLast) {
+      this.#progress.set([length, 0]);
+      return 1;
+    }
     try {
-      if (isFirst) this.#rest = inflateMessage(input.subarray(offset, offset + length));
+      if (length > 0 || isFirst) this.#rest = inflateMessage(Buffer.concat(this.#parts));
     } catch {
       this.#progress.set([0, 0]);
       return 2;

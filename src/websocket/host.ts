@@ -7,8 +7,8 @@ import { ASCII_DIGIT, ASCII_HOST, ASCII_IPV6, isPercentEncoded, spanOf } from ".
 const OPENING = 0x5b;
 const CLOSING = 0x5d;
 const COLON = 0x3a;
-/** As in "::". */
-const IPV6_BYTES_MIN = 2;
+/** With its bracket: eight groups of four digits, or six and a dotted address. */
+const IPV6_BYTES_MAX = 46;
 
 /** Of bytes [offset, end); a user in front, a path behind or a second host make it none. */
 export function isHost(bytes: Uint8Array, offset: number, end: number): boolean {
@@ -22,8 +22,7 @@ export function isHost(bytes: Uint8Array, offset: number, end: number): boolean 
 /** Behind the bracket that closes, or -1 when what stands in brackets is no IPv6 address. */
 function addressEnd(bytes: Uint8Array, offset: number, end: number): number {
   const closing = spanOf(ASCII_IPV6, bytes, offset + 1, end);
-  if (closing - offset - 1 < IPV6_BYTES_MIN || bytes[closing] !== CLOSING) return -1;
-  const colon = bytes.indexOf(COLON, offset);
-  const hasColon = colon >= 0 && colon < closing;
-  return hasColon ? closing + 1 : -1;
+  if (closing - offset > IPV6_BYTES_MAX || bytes[closing] !== CLOSING) return -1;
+  const address = String.fromCharCode(...bytes.subarray(offset, closing + 1));
+  return URL.canParse(`http://${address}/`) ? closing + 1 : -1;
 }

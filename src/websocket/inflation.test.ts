@@ -18,11 +18,12 @@ class WatchedCodec extends ZlibCodec {
     length: number,
     output: Uint8Array,
     isFirst: boolean,
+    isLast: boolean,
   ): number {
     this.calls += 1;
     this.outputBytes += output.length;
     assert.equal(isFirst, this.calls === 1);
-    return super.inflate(input, offset, length, output, isFirst);
+    return super.inflate(input, offset, length, output, isFirst, isLast);
   }
 }
 
@@ -112,6 +113,42 @@ test("what is no DEFLATE behind the first piece is told, and nothing of it is ke
   assert.equal(inflation.inflate(new Uint8Array(10), 0, 10, 1 << 20), INVALID_DEFLATE);
   assert.equal(calls, 3);
   assert.equal(inflation.take().length, PIECE);
+});
+
+test("the codec is given a payload's parts one after the other, into the room that is left", () => {
+  const progress = new Int32Array(2);
+  const given: unknown[][] = [];
+  // Each byte of input becomes a third of a piece, and the last one says that all is there.
+  const codec = {
+    inflate(
+      input: Uint8Array,
+      offset: number,
+      length: number,
+      output: Uint8Array,
+      isFirst: boolean,
+      isLast: boolean,
+    ) {
+      given.push([input.length, offset, length, output.length, isFirst, isLast]);
+      const third = Math.ceil(PIECE / 3);
+      const taken = Math.min(length, Math.ceil(output.length / third));
+      progress.set([taken, Math.min(output.length, taken * third)]);
+      return isLast && taken === length ? INFLATED : INFLATE_FULL;
+    },
+  };
+  const inflation = new Inflation(codec, progress);
+  const parts = [10, 20, 30].map((size) => ({ bytes: new Uint8Array(size), offset: 5, length: 2 }));
+  assert.equal(inflation.inflateParts(parts, 1 << 20), undefined);
+  const third = Math.ceil(PIECE / 3);
+  assert.deepEqual(given, [
+    [10, 5, 2, PIECE, true, false],
+    [20, 5, 2, PIECE - 2 * third, false, false],
+    [20, 6, 1, PIECE, false, false],
+    [30, 5, 2, PIECE - third, false, true],
+  ]);
+  assert.equal(inflation.length, 2 * PIECE);
+  assert.equal(inflation.take().length, inflation.length);
+  assert.equal(inflation.inflateParts(parts, PIECE), MESSAGE_TOO_BIG);
+  assert.equal(inflation.take().length, PIECE, "nothing of it is kept");
 });
 
 test("the codec is given what it has not consumed", () => {

@@ -13,12 +13,20 @@ export interface Inflater {
     length: number,
     output: Uint8Array,
     isFirst: boolean,
+    isLast: boolean,
   ): number;
 }
 
 // What `Inflater.inflate` returns; anything else is no DEFLATE.
 const INFLATED = 0;
 const INFLATE_FULL = 1;
+
+/** Some bytes of a payload: [offset, offset + length) of an array. */
+export interface Part {
+  bytes: Uint8Array;
+  offset: number;
+  length: number;
+}
 
 /** The usual message fits, and a longer one is taken in pieces of this. */
 const PIECE_BYTES = 64 << 10;
@@ -40,10 +48,17 @@ export class Inflation {
   readonly #progress: Int32Array;
   readonly #scratch = new Uint8Array(PIECE_BYTES);
 
+  // Of the message being inflated: the pieces of its output, all but the last of them full, and
+  // what of the last one is not.
+  readonly #pieces: Uint8Array[] = [];
+  #room: Uint8Array;
+  #isFirst = true;
+
   constructor(inflater: Inflater, progress: Int32Array) {
     this.#inflater = inflater;
     this.#progress = progress;
     this.#output = this.#scratch;
+    this.#room = this.#scratch;
   }
 
   /** The message is its first `length` bytes; they hold until the next one is inflated. */
@@ -61,39 +76,68 @@ export class Inflation {
     length: number,
     messageBytesMax: number,
   ): Violation | undefined {
-    const state = this.#inflater.inflate(input, offset, length, this.#scratch, true);
-    this.length = this.#progress[1] as number;
-    if (state !== INFLATED && state !== INFLATE_FULL) return INVALID_DEFLATE;
-    // Before the rest of it, so that a bomb costs no more than its limit and one piece.
-    if (this.length > messageBytesMax) return MESSAGE_TOO_BIG;
-    if (state === INFLATED) return undefined;
-    const consumed = this.#progress[0] as number;
-    return this.#inflateLong(input, offset + consumed, length - consumed, messageBytesMax);
+    this.#begin();
+    const violation = this.#read(input, offset, length, true, messageBytesMax);
+    this.#end(violation);
+    return violation;
   }
 
-  /** Goes on with a message that fills the scratch buffer. */
-  #inflateLong(
+  /** The same for a payload in parts, which are not put together first. */
+  inflateParts(parts: readonly Part[], messageBytesMax: number): Violation | undefined {
+    this.#begin();
+    let violation: Violation | undefined;
+    for (const [index, { bytes, offset, length }] of parts.entries()) {
+      const isLast = index === parts.length - 1;
+      violation = this.#read(bytes, offset, length, isLast, messageBytesMax);
+      if (violation !== undefined) break;
+    }
+    this.#end(violation);
+    return violation;
+  }
+
+  #begin(): void {
+    this.length = 0;
+    this.#isFirst = true;
+    this.#room = this.#scratch;
+    this.#pieces.push(this.#scratch);
+  }
+
+  #end(violation: Violation | undefined): void {
+    const [first] = this.#pieces as [Uint8Array];
+    if (violation === undefined) {
+      this.#output = this.#pieces.length === 1 ? first : join(this.#pieces, this.length);
+    }
+    this.#pieces.length = 0;
+  }
+
+  #read(
     input: Uint8Array,
     offset: number,
     length: number,
+    isLast: boolean,
     messageBytesMax: number,
   ): Violation | undefined {
-    const pieces = [this.#scratch];
-    let produced = this.length;
+    const end = offset + length;
     let at = offset;
-    let state = INFLATE_FULL;
-    while (state === INFLATE_FULL) {
-      const piece = new Uint8Array(PIECE_BYTES);
-      state = this.#inflater.inflate(input, at, offset + length - at, piece, false);
+    while (true) {
+      const room = this.#room;
+      const state = this.#inflater.inflate(input, at, end - at, room, this.#isFirst, isLast);
       if (state !== INFLATED && state !== INFLATE_FULL) return INVALID_DEFLATE;
+      this.#isFirst = false;
       at += this.#progress[0] as number;
-      produced += this.#progress[1] as number;
-      if (produced > messageBytesMax) return MESSAGE_TOO_BIG;
-      pieces.push(piece);
+      const produced = this.#progress[1] as number;
+      this.length += produced;
+      // Before the rest of it, so that a bomb costs no more than its limit and one piece.
+      if (this.length > messageBytesMax) return MESSAGE_TOO_BIG;
+      if (state === INFLATED) return undefined;
+      if (produced < room.length) {
+        // This part is used up, and the next one goes on here.
+        this.#room = room.subarray(produced);
+        return undefined;
+      }
+      this.#room = new Uint8Array(PIECE_BYTES);
+      this.#pieces.push(this.#room);
     }
-    this.#output = join(pieces, produced);
-    this.length = produced;
-    return undefined;
   }
 }
 

@@ -292,10 +292,12 @@ export class Receiver {
   #reportAssembled(message: UnfinishedMessage): Step {
     // A text that ends inside a sequence: neither off nor accept.
     if (message.utf8 > UTF8_ACCEPT) return this.#violate(INVALID_UTF8);
-    const { bytes, offset } = message.payload();
     if (message.isCompressed) {
-      return this.#inflate(message.opcode, bytes, offset, message.length);
+      const inflation = this.#inflation as Inflation;
+      const violation = inflation.inflateParts(message.parts(), this.#messageBytesMax);
+      return this.#reportInflated(message.opcode, inflation, violation);
     }
+    const { bytes, offset } = message.payload();
     this.#finish();
     this.opcode = message.opcode;
     this.payload = bytes;
@@ -316,16 +318,16 @@ export class Receiver {
     if (length >= SHORT_BYTES) this.#unmask(offset, length, key, UTF8_OFF);
     else unmaskShort(this.#arena, offset, length, key);
     this.position = offset + length;
-    return this.#inflate(opcode, this.#arena, offset, length);
+    const inflation = this.#inflation as Inflation;
+    const violation = inflation.inflate(this.#arena, offset, length, this.#messageBytesMax);
+    return this.#reportInflated(opcode, inflation, violation);
   }
 
   /**
    * Text is checked behind it and not on the way: a codec that serves all connections has a
    * message's bytes only when it is whole, so nothing could be certain any earlier.
    */
-  #inflate(opcode: number, bytes: Uint8Array, offset: number, length: number): Step {
-    const inflation = this.#inflation as Inflation;
-    const violation = inflation.inflate(bytes, offset, length, this.#messageBytesMax);
+  #reportInflated(opcode: number, inflation: Inflation, violation: Violation | undefined): Step {
     if (violation !== undefined) return this.#violate(violation);
     const payload = inflation.take();
     if (opcode === TEXT && !isUtf8(payload.subarray(0, inflation.length))) {

@@ -94,17 +94,28 @@ export class UnfinishedMessage {
     return { bytes, offset: start + this.#cellLength };
   }
 
-  /** The whole payload, which may be overwritten after `free`. */
+  /** The whole payload as it is kept, in parts which may be overwritten after `free`. */
+  parts(): { bytes: Uint8Array; offset: number; length: number }[] {
+    const cell = this.#cell;
+    if (cell === undefined) return [{ ...NOTHING, length: 0 }];
+    const pieces = [...(this.#pieces ?? []), { cell, length: this.#cellLength }];
+    return pieces.map((piece) => ({
+      bytes: piece.cell.bytes,
+      offset: piece.cell.start,
+      length: piece.length,
+    }));
+  }
+
+  /** The whole payload in one array, which may be overwritten after `free`. */
   payload(): { bytes: Uint8Array; offset: number } {
     const cell = this.#cell;
     if (cell === undefined) return NOTHING;
     if (this.#pieces === undefined) return { bytes: cell.bytes, offset: cell.start };
     const joined = new Uint8Array(this.length);
     let at = 0;
-    for (const piece of [...this.#pieces, { cell, length: this.#cellLength }]) {
-      const { bytes, start } = piece.cell;
-      copy(bytes, start, start + piece.length, joined, at);
-      at += piece.length;
+    for (const { bytes, offset, length } of this.parts()) {
+      copy(bytes, offset, offset + length, joined, at);
+      at += length;
     }
     return { bytes: joined, offset: 0 };
   }

@@ -51,7 +51,8 @@ export const differences = `## What is different from Autobahn's own suite
     then the connection fails.
   - 6.4: invalid text fails in the middle of a message and of a frame; RFC 6455, 8.1: "when an
     endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in
-    fact, a valid UTF-8 stream".
+    fact, a valid UTF-8 stream". A compressed text is inflated when it is whole, since one codec
+    serves all connections, and so fails at its end.
   - 7.1.6: what came before a close frame is answered before it.
   - 7.3.2, 7.3.6, 7.9: the client reads why, and does not only lose its connection; RFC 6455,
     7.1.7: "the endpoint SHOULD send a Close frame with an appropriate status code".

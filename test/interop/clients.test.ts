@@ -40,7 +40,8 @@ test("one push reaches every client behind every front, compressed or not", asyn
   const peers = there.flatMap((front, frontIndex) =>
     makers.map((make, index) => {
       const peer = make();
-      peer.open(stage.roomUrl(front), [], (frontIndex + index) % 2 === 0);
+      // Where only ws and undici are there, which always offers it, ws does not.
+      peer.open(stage.roomUrl(front), [], (frontIndex + index) % 2 === 1);
       return peer;
     }),
   );
