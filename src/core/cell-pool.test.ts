@@ -52,3 +52,23 @@ test("a released cell is used again before a new page is begun", () => {
   pool.take(64);
   assert.equal(pool.bytes, 2 * 65_536);
 });
+
+test("pages to spare go when no cell is in use, and not before", () => {
+  const pool = new CellPool();
+  const kept = pool.take(128);
+  const pages = [0, 0].map(() => {
+    const cells = Array.from({ length: 3000 }, () => pool.take(64));
+    for (const cell of cells) pool.release(cell);
+    return new Set(cells.map(({ bytes }) => bytes));
+  });
+  assert.deepEqual(
+    pages.map(({ size }) => size),
+    [3, 3],
+  );
+  assert(pages.every((some) => [...some].every((bytes) => pages[0]?.has(bytes))));
+  pool.release(kept);
+  const later = Array.from({ length: 3000 }, () => pool.take(64));
+  const known = later.filter(({ bytes }) => pages[0]?.has(bytes));
+  // Only the one that the shelf has kept for its next taker.
+  assert.equal(known.length, 1024);
+});

@@ -6,7 +6,10 @@
 
 const PAGE_BYTES = 65_536;
 const CELL_BYTES_MIN = 64;
-/** Pages that are kept for cells of any size, so that what grows uses what it has left. */
+/**
+ * Pages that are kept for cells of any size, so that what grows uses what it has left, for as long
+ * as any cell is in use.
+ */
 const SPARE_PAGES_MAX = 64;
 
 /** Bytes [start, start + size) of an array that others have cells of, too. */
@@ -23,6 +26,7 @@ interface OwnedCell extends Cell {
 export class CellPool {
   readonly #shelves = new Map<number, Shelf>();
   readonly #spare: Uint8Array[] = [];
+  #cellsUsed = 0;
 
   /** A cell with room for so many bytes, and for less than twice as many, or for 64. */
   take(bytes: number): Cell {
@@ -33,12 +37,16 @@ export class CellPool {
       shelf = new Shelf(size, this.#spare);
       this.#shelves.set(size, shelf);
     }
+    this.#cellsUsed += 1;
     return shelf.take();
   }
 
   /** The cell's taker must not touch it again. */
   release(cell: Cell): void {
     this.#shelves.get(cell.size)?.release(cell as OwnedCell);
+    this.#cellsUsed -= 1;
+    // Nobody grows: what a crowd needed once is not kept for ever.
+    if (this.#cellsUsed === 0) this.#spare.length = 0;
   }
 
   /** Of its pages in use, and of each size one for the next taker; not of those to spare. */

@@ -18,7 +18,13 @@ import {
 import { acceptDeflate } from "../websocket/permessage-deflate.ts";
 import { COMPLETE, INCOMPLETE, RequestHead } from "../websocket/request-head.ts";
 import type { Clocks } from "./clocks.ts";
-import { ASKING, type ConnectionTable, HEAD, PAUSED_ASKING } from "./connection-table.ts";
+import {
+  ASKING,
+  type ConnectionTable,
+  HEAD,
+  LINGERING,
+  PAUSED_ASKING,
+} from "./connection-table.ts";
 import type { Departure } from "./departure.ts";
 import { disconnects } from "./disconnect.ts";
 import { HalfHeads } from "./half-heads.ts";
@@ -135,8 +141,14 @@ export class Admission {
   }
 
   expired(slot: number): void {
-    const asking = this.#parts.connections.phases[slot] === ASKING;
-    this.#refuse(slot, asking ? CONNECT_TIMED_OUT : HANDSHAKE_TIMED_OUT);
+    const { connections, reactor } = this.#parts;
+    if (connections.phases[slot] === ASKING) {
+      this.#refuse(slot, CONNECT_TIMED_OUT);
+      return;
+    }
+    this.#refuse(slot, HANDSHAKE_TIMED_OUT);
+    // It had its time: one tick to read the answer, and no `closeTimeoutMs` to hold the socket.
+    if (connections.phases[slot] === LINGERING) reactor.setDeadline(slot, reactor.tick + 1);
   }
 
   /** The gateway stops before this one was a connection. */

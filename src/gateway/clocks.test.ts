@@ -289,6 +289,25 @@ describe("a handshake", () => {
     assert.deepEqual([silent.status, half.status], [408, 408]);
     assert.deepEqual([silent.socket.ended, half.socket.ended], [true, true]);
   });
+
+  test("that is too late and stays is reset a tick later, whatever a close may take", async () => {
+    const limits = "{ handshakeTimeoutMs: 9000, closeTimeoutMs: 60000 }";
+    const world = new GatewayWorld({ limits });
+    const clients = [await world.connect(), await world.connect()];
+    clients[1]?.socket.send(upgradeHead("/").slice(0, 40));
+    await world.settle();
+    await msUntil(world, () => clients.every(({ status }) => status === 408), 9500);
+    assert.deepEqual(
+      clients.map(({ socket }) => socket.closed),
+      [undefined, undefined],
+    );
+    await world.advance(TICK_MS);
+    assert.deepEqual(
+      clients.map(({ socket }) => socket.closed),
+      ["reset", "reset"],
+    );
+    world.assertEmpty();
+  });
 });
 
 describe("a close", () => {

@@ -246,6 +246,28 @@ describe("a deadline", () => {
     assert.deepEqual(world.takeLog(), [`expired ${a.slot}`]);
   });
 
+  test("expires at the beginning of its tick, however late the sweep before it came", () => {
+    const world = new ReactorWorld();
+    const { slot } = world.open();
+    world.reactor.setDeadline(slot, world.reactor.tick + 3);
+    world.time.nowMs += TICK_MS + 100;
+    world.advance(2 * TICK_MS - 101);
+    assert.deepEqual(world.takeLog(), []);
+    world.advance(1);
+    assert.deepEqual(world.takeLog(), [`expired ${slot}`]);
+  });
+
+  test("is looked at once in a tick, also when timers come a little early", () => {
+    const { setTimeout } = globalThis;
+    const early = (run: () => void, ms: number) => setTimeout(run, ms - 1);
+    Object.assign(globalThis, { setTimeout: early });
+    const world = new ReactorWorld();
+    let sweeps = 0;
+    world.on.swept = () => (sweeps += 1);
+    world.advance(10 * TICK_MS);
+    assert.equal(sweeps, 10);
+  });
+
   test("in so many ticks is never earlier than the milliseconds asked for", () => {
     for (const ms of [0, 1, 249, 250, 251, 10_000]) {
       assert.ok((ticksOf(ms) - 1) * TICK_MS >= ms, `${ms} ms`);

@@ -92,6 +92,7 @@ export class Reactor {
   #isScheduled = false;
   #isStopped = false;
   #sweepTimer: NodeJS.Timeout | undefined;
+  #sweptTick = 1;
 
   constructor(binding: Binding, slotsMax: number, budget: Budget, events: SlotEvents) {
     this.#events = events;
@@ -159,12 +160,12 @@ export class Reactor {
 
   start(): void {
     this.#poller.start(() => this.#wake());
-    this.#sweepTimer = setInterval(() => this.#sweep(), TICK_MS);
+    this.#scheduleSweep();
   }
 
   /** Closes every socket that is left. */
   stop(): void {
-    clearInterval(this.#sweepTimer);
+    clearTimeout(this.#sweepTimer);
     this.#isStopped = true;
     this.#poller.stop();
   }
@@ -360,8 +361,21 @@ export class Reactor {
     this.tick = Math.floor((performance.now() - this.#startedAtMs) / TICK_MS) + 1;
   }
 
+  /**
+   * At the beginning of the next tick: an interval would drift away from it, and what is due then
+   * would wait for up to another tick.
+   */
+  #scheduleSweep(): void {
+    const leftMs = TICK_MS - ((performance.now() - this.#startedAtMs) % TICK_MS);
+    this.#sweepTimer = setTimeout(() => this.#sweep(), Math.ceil(leftMs));
+  }
+
   #sweep(): void {
+    this.#scheduleSweep();
     this.#readClock();
+    // Timers are counted from when this iteration of the event loop began, and so come early.
+    if (this.tick === this.#sweptTick) return;
+    this.#sweptTick = this.tick;
     const { deadlines } = this.slots;
     for (let slot = 0; slot < this.slots.used; slot += 1) {
       const deadline = deadlines[slot] as number;

@@ -8,11 +8,11 @@ import { test } from "node:test";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { residentBytes, settledResidentBytes } from "../support/process-memory.ts";
 import { clientFrame, RawClient, upgradeHead } from "../support/raw-client.ts";
-import { propertyRuns } from "../support/seed.ts";
+import { runSize } from "../support/seed.ts";
 import { Crowd } from "./crowd.ts";
 
 const LONG_SOCKETS = 10_000;
-const sockets = propertyRuns(1000, LONG_SOCKETS);
+const sockets = runSize(1000, LONG_SOCKETS);
 /** Bytes for each unfinished message besides twice its own. */
 const UNFINISHED_BYTES = 512;
 /** Both halves of V8's young generation grow once, and it is not large beside 10,000 sockets. */

@@ -9,12 +9,21 @@ import { upgradeHead } from "../support/raw-client.ts";
 /** Fewer than a listening socket's queue holds: nobody is to wait for a second SYN. */
 const CONNECTING_MAX = 100;
 
+export interface CrowdOptions {
+  /** They do not end when the gateway does, so that it has to throw them out. */
+  allowHalfOpen?: boolean;
+  /** Called whenever one has connected. */
+  connected?: () => void;
+}
+
 export class Crowd {
   readonly sockets: Socket[] = [];
   readonly #port: number;
+  readonly #options: CrowdOptions;
 
-  constructor(port: number) {
+  constructor(port: number, options: CrowdOptions = {}) {
     this.#port = port;
+    this.#options = options;
   }
 
   /** So many more connect and, unless `path` is undefined, shake hands; all have their answer. */
@@ -54,8 +63,12 @@ export class Crowd {
   }
 
   async #open(path: string | undefined): Promise<Socket> {
-    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true });
+    const { allowHalfOpen = false, connected } = this.#options;
+    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true, allowHalfOpen });
     await once(socket, "connect");
+    connected?.();
+    // Who stays when it should go is reset.
+    if (allowHalfOpen) socket.on("error", () => {});
     if (path !== undefined) {
       socket.write(upgradeHead(path));
       const [answer] = (await once(socket, "data")) as [Buffer];

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
 /** In ascending order. */
-function descriptorsOf(pid: number): number[] {
+export function descriptorsOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/fd`)
     .map(Number)
     .sort((a, b) => a - b);

@@ -15,6 +15,11 @@ export function propertyRuns(short: number, long: number): number {
   return Math.max(short, Math.ceil(long * share));
 }
 
+/** A size that is no number of cases: `long` in every long run, its short form included. */
+export function runSize(short: number, long: number): number {
+  return share > 0 ? long : short;
+}
+
 /** Numbers from 0 to below 1, the same ones for the same seed. */
 export function seededRandom(seed = testSeed()): () => number {
   // Mulberry32: small, quick, and its period is all of 2^32.

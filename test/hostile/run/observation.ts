@@ -1,11 +1,10 @@
 /**
  * What the gateway must look like when an attack is over, seen from outside: its processes, its
- * own counters, its descriptors, its memory and its log.
+ * own counters and its descriptors. What it weighs is for others to find out.
  */
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { GatewayProcess } from "../../support/gateway-process.ts";
-import { settledResidentBytes } from "../../support/process-memory.ts";
 import { Exposition } from "../../support/prometheus.ts";
 
 const QUIET_TIMEOUT_MS = 40_000;
@@ -15,7 +14,6 @@ export interface Observation {
   supervisorPid: number | undefined;
   workerPids: number[];
   restarts: number;
-  residentBytes: number;
   descriptors: number;
   connections: number;
   handshakesPending: number;
@@ -34,9 +32,7 @@ export async function observe(gateway: GatewayProcess, clients: number): Promise
     await delay(INTERVAL_MS);
     seen = await look(gateway);
   }
-  const [pid] = seen.workerPids;
-  const residentBytes = pid === undefined ? 0 : await settledResidentBytes(pid, 128 << 10);
-  return { ...(await look(gateway)), residentBytes };
+  return seen;
 }
 
 function isQuiet({ connections, handshakesPending, held }: Observation, clients: number): boolean {
@@ -57,7 +53,6 @@ async function look(gateway: GatewayProcess): Promise<Observation> {
     supervisorPid: gateway.child.pid,
     workerPids: workers.map(({ pid }) => pid),
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
-    residentBytes: 0,
     descriptors: workers.reduce((sum, { pid }) => sum + readdirSync(`/proc/${pid}/fd`).length, 0),
     connections: metrics.sum("headgate_connections"),
     handshakesPending: metrics.sum("headgate_handshakes_pending"),
