@@ -49,7 +49,8 @@ static bool unpack(const uint8_t *payload, size_t length, size_t *produced) {
     /* The payload comes in parts, too. */
     const bool is_last = script_is_over() || script_chance(2);
     const size_t part = is_last ? length - at : script_below(12) % (length - at + 1);
-    outcome = unpack_once(payload + at, part, actual + *produced, room, is_first, is_last, progress);
+    outcome =
+        unpack_once(payload + at, part, actual + *produced, room, is_first, is_last, progress);
     is_first = false;
     at += (size_t)progress[0];
     *produced += (size_t)progress[1];

@@ -157,7 +157,8 @@ TEST(inflate_full_and_invalid, "a full output asks for more only where there is 
   uint8_t payload[16], output[5];
   int32_t progress[2];
   const size_t length = from_hex("f248cdc9c907000000ffff", payload);
-  CHECK_EQUAL(deflate_unpack(codec, payload, length, output, 5, true, true, progress), DEFLATE_INVALID);
+  CHECK_EQUAL(deflate_unpack(codec, payload, length, output, 5, true, true, progress),
+              DEFLATE_INVALID);
   CHECK_EQUAL(deflate_unpack(codec, payload, length, NULL, 0, true, true, progress), DEFLATE_FULL);
   CHECK_EQUAL(progress[1], 0);
   deflate_codec_destroy(codec);

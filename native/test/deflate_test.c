@@ -63,13 +63,15 @@ TEST(inflate_exact, "a message that fills the output exactly is whole, one byte 
     const int32_t packed = deflate_pack(codec, message, length, 15, payload, 2 * MESSAGE);
     uint8_t *output = malloc(length);
     int32_t progress[2];
-    CHECK_EQUAL(deflate_unpack(codec, payload, (size_t)packed, output, length, true, true, progress),
-                DEFLATE_WHOLE);
+    enum deflate_outcome outcome =
+        deflate_unpack(codec, payload, (size_t)packed, output, length, true, true, progress);
+    CHECK_EQUAL(outcome, DEFLATE_WHOLE);
     CHECK_EQUAL(progress[0], packed);
     CHECK_EQUAL(progress[1], length);
     CHECK_EQUAL(memcmp(output, message, length), 0);
-    CHECK_EQUAL(deflate_unpack(codec, payload, (size_t)packed, output, length - 1, true, true, progress),
-                DEFLATE_FULL);
+    outcome =
+        deflate_unpack(codec, payload, (size_t)packed, output, length - 1, true, true, progress);
+    CHECK_EQUAL(outcome, DEFLATE_FULL);
     CHECK_EQUAL(progress[1], length - 1);
     free(output);
   }

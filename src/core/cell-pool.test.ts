@@ -33,31 +33,40 @@ test("cells that are in use never overlap, whatever is taken and released in bet
 
 test("pages are shared by many cells, and go when the last of them does", () => {
   const pool = new CellPool();
-  const cells = Array.from({ length: 3000 }, () => pool.take(64));
-  assert.equal(pool.bytes, 3 * 65_536);
+  const cells = Array.from({ length: 3 * 64 }, () => pool.take(64));
+  assert.equal(pool.bytes, 3 * 4096);
   assert.equal(new Set(cells.map(({ bytes }) => bytes)).size, 3);
   for (const cell of cells) pool.release(cell);
   // One stays for the next taker.
-  assert.equal(pool.bytes, 65_536);
+  assert.equal(pool.bytes, 4096);
   assert.equal(pool.take(1).size, 64);
-  assert.equal(pool.bytes, 65_536);
+  assert.equal(pool.bytes, 4096);
+});
+
+test("a cell in use keeps few others from being given back", () => {
+  const pages = [64, 512, 1024, 8192, 16_384, 65_536, 131_072].map((size) => {
+    const pool = new CellPool();
+    pool.take(size);
+    return pool.bytes;
+  });
+  assert.deepEqual(pages, [4096, 4096, 8192, 65_536, 65_536, 65_536, 131_072]);
 });
 
 test("a released cell is used again before a new page is begun", () => {
   const pool = new CellPool();
-  const cells = Array.from({ length: 1024 }, () => pool.take(64));
+  const cells = Array.from({ length: 64 }, () => pool.take(64));
   pool.release(cells[7] as Cell);
   assert.equal(pool.take(64).start, cells[7]?.start);
-  assert.equal(pool.bytes, 65_536);
+  assert.equal(pool.bytes, 4096);
   pool.take(64);
-  assert.equal(pool.bytes, 2 * 65_536);
+  assert.equal(pool.bytes, 2 * 4096);
 });
 
 test("pages to spare go when no cell is in use, and not before", () => {
   const pool = new CellPool();
   const kept = pool.take(128);
   const pages = [0, 0].map(() => {
-    const cells = Array.from({ length: 3000 }, () => pool.take(64));
+    const cells = Array.from({ length: 3 * 64 }, () => pool.take(64));
     for (const cell of cells) pool.release(cell);
     return new Set(cells.map(({ bytes }) => bytes));
   });
@@ -67,8 +76,8 @@ test("pages to spare go when no cell is in use, and not before", () => {
   );
   assert(pages.every((some) => [...some].every((bytes) => pages[0]?.has(bytes))));
   pool.release(kept);
-  const later = Array.from({ length: 3000 }, () => pool.take(64));
+  const later = Array.from({ length: 3 * 64 }, () => pool.take(64));
   const known = later.filter(({ bytes }) => pages[0]?.has(bytes));
   // Only the one that the shelf has kept for its next taker.
-  assert.equal(known.length, 1024);
+  assert.equal(known.length, 64);
 });

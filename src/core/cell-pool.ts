@@ -4,13 +4,16 @@
  * nothing: whoever takes a cell reads of it only what it has written.
  */
 
-const PAGE_BYTES = 65_536;
 const CELL_BYTES_MIN = 64;
 /**
- * Pages that are kept for cells of any size, so that what grows uses what it has left, for as long
- * as any cell is in use.
+ * For one cell that is in use its whole page is kept, so a page has few of them: eight, and more
+ * only where they are so small that the page would cost more than it saves.
  */
-const SPARE_PAGES_MAX = 64;
+const CELLS_PER_PAGE = 8;
+const PAGE_BYTES_MIN = 4096;
+const PAGE_BYTES_MAX = 65_536;
+/** Of pages of one size, kept for as long as any cell is in use, so that no crowd begins anew. */
+const SPARE_BYTES_MAX = 1 << 20;
 
 /** Bytes [start, start + size) of an array that others have cells of, too. */
 export interface Cell {
@@ -25,7 +28,6 @@ interface OwnedCell extends Cell {
 
 export class CellPool {
   readonly #shelves = new Map<number, Shelf>();
-  readonly #spare: Uint8Array[] = [];
   #cellsUsed = 0;
 
   /** A cell with room for so many bytes, and for less than twice as many, or for 64. */
@@ -34,7 +36,7 @@ export class CellPool {
     while (size < bytes) size *= 2;
     let shelf = this.#shelves.get(size);
     if (shelf === undefined) {
-      shelf = new Shelf(size, this.#spare);
+      shelf = new Shelf(size);
       this.#shelves.set(size, shelf);
     }
     this.#cellsUsed += 1;
@@ -46,7 +48,8 @@ export class CellPool {
     this.#shelves.get(cell.size)?.release(cell as OwnedCell);
     this.#cellsUsed -= 1;
     // Nobody grows: what a crowd needed once is not kept for ever.
-    if (this.#cellsUsed === 0) this.#spare.length = 0;
+    if (this.#cellsUsed > 0) return;
+    for (const shelf of this.#shelves.values()) shelf.forgetSpare();
   }
 
   /** Of its pages in use, and of each size one for the next taker; not of those to spare. */
@@ -61,12 +64,14 @@ export class CellPool {
 class Shelf {
   bytes = 0;
   readonly #cellBytes: number;
+  readonly #pageBytes: number;
   readonly #withRoom: Page[] = [];
-  readonly #spare: Uint8Array[];
+  readonly #spare: Uint8Array[] = [];
 
-  constructor(cellBytes: number, spare: Uint8Array[]) {
+  constructor(cellBytes: number) {
     this.#cellBytes = cellBytes;
-    this.#spare = spare;
+    const wanted = Math.max(PAGE_BYTES_MIN, CELLS_PER_PAGE * cellBytes);
+    this.#pageBytes = Math.max(cellBytes, Math.min(PAGE_BYTES_MAX, wanted));
   }
 
   take(): OwnedCell {
@@ -87,13 +92,15 @@ class Shelf {
     if (page.used > 0 || this.#withRoom.length === 1) return;
     this.#withRoom.splice(this.#withRoom.indexOf(page), 1);
     this.bytes -= page.bytes.length;
-    const isUsual = page.bytes.length === PAGE_BYTES;
-    if (isUsual && this.#spare.length < SPARE_PAGES_MAX) this.#spare.push(page.bytes);
+    if (this.#spare.length * this.#pageBytes < SPARE_BYTES_MAX) this.#spare.push(page.bytes);
+  }
+
+  forgetSpare(): void {
+    this.#spare.length = 0;
   }
 
   #newBytes(): Uint8Array {
-    if (this.#cellBytes > PAGE_BYTES) return new Uint8Array(this.#cellBytes);
-    return this.#spare.pop() ?? new Uint8Array(PAGE_BYTES);
+    return this.#spare.pop() ?? new Uint8Array(this.#pageBytes);
   }
 }
 

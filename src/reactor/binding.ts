@@ -116,7 +116,7 @@ export interface Poller {
 
 /** What `Codec.inflate` returns: the message is whole. */
 export const INFLATED = 0;
-/** More is to come: call again, where `output` is full with the rest, otherwise with what is next. */
+/** More is to come: where `output` is full, call with the rest; otherwise with the next part. */
 export const INFLATE_FULL = 1;
 /** The input is no DEFLATE, or ends within a block, or reaches behind the start of the message. */
 export const INFLATE_INVALID = 2;

@@ -8,14 +8,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { descriptorsOf, processorMsOf } from "../support/process-limits.ts";
 import { clientFrame, RawClient, upgradeHead } from "../support/raw-client.ts";
-import { propertyRuns } from "../support/seed.ts";
+import { runSize } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { Crowd } from "./crowd.ts";
 
 const HUB = "echo: { paths: [/], service: 'echo:' }";
 const TIMEOUT_MS = 4000;
 const LIMITS = `handshakeTimeoutMs: ${TIMEOUT_MS}, connectTimeoutMs: 1000`;
-const attackers = propertyRuns(1000, 9000);
+const attackers = runSize(1000, 9000);
 /** For each of them, from when it was connected. */
 const GONE_MS = TIMEOUT_MS + 1000;
 
