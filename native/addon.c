@@ -203,6 +203,25 @@ static napi_value adopt_verb(napi_env env, napi_callback_info call) {
   return number(env, poller_adopt(handle->poller, descriptor));
 }
 
+/* An address as text; one that is too long for any is cut, and then is none. */
+static bool to_address(napi_env env, napi_value value, char text[SOCKET_ADDRESS_MAX + 1]) {
+  if (napi_get_value_string_utf8(env, value, text, SOCKET_ADDRESS_MAX + 1, NULL) == napi_ok)
+    return true;
+  napi_throw_type_error(env, NULL, "an address was expected");
+  return false;
+}
+
+static napi_value dial_verb(napi_env env, napi_callback_info call) {
+  napi_value values[3];
+  struct handle *handle = arguments(env, call, 3, values);
+  char address[SOCKET_ADDRESS_MAX + 1], source[SOCKET_ADDRESS_MAX + 1];
+  int32_t port;
+  if (!is_running(handle) || !to_address(env, values[0], address) ||
+      !to_int32(env, values[1], &port) || !to_address(env, values[2], source))
+    return NULL;
+  return number(env, poller_dial(handle->poller, address, (uint16_t)port, source));
+}
+
 static napi_value watch_verb(napi_env env, napi_callback_info call) {
   struct handle *handle;
   int32_t given[2]; /* slot, interest */
@@ -481,7 +500,8 @@ static void add_verbs(napi_env env, napi_value object, const struct verb *verbs,
 
 static napi_value create_verb(napi_env env, napi_callback_info call) {
   static const struct verb VERBS[] = {
-      {"adopt", adopt_verb},   {"watch", watch_verb},       {"turn", turn_verb},
+      {"adopt", adopt_verb},   {"dial", dial_verb},
+      {"watch", watch_verb},   {"turn", turn_verb},
       {"flush", flush_verb},   {"write", write_verb},       {"shutdown", shutdown_verb},
       {"close", close_verb},   {"peerAddress", peer_address_verb},
       {"unmask", unmask_verb}, {"start", start_verb},       {"stop", stop_verb},

@@ -4,6 +4,8 @@
  */
 #include "poller.h"
 
+#include "socket.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@ struct slot {
   int descriptor; /* -1: free, or closed and not yet free */
   uint8_t interest;
   bool listening;
+  bool dialled; /* and not connected yet */
   /* The peer hung up while READ was not wanted, and epoll says nothing more about the socket. */
   bool hung_up;
 };
@@ -120,16 +123,15 @@ static void change_registration(struct poller *poller, int32_t slot, unsigned in
   assert(failed == 0);
 }
 
-/* Puts a socket into a slot, watched for READ; the slot, or -errno with the socket as it was. */
-static int32_t open_socket(struct poller *poller, int descriptor, bool listening) {
+/* Puts a socket into a slot and watches it; the slot, or -errno with the socket as it was. */
+static int32_t open_socket(struct poller *poller, int descriptor, unsigned interest) {
   if (poller->ready == 0) return -ENOBUFS;
   const int32_t slot = poller->free_slots[poller->ready - 1];
-  struct epoll_event event = registration(poller, slot, INTEREST_READ);
+  struct epoll_event event = registration(poller, slot, interest);
   if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0) return -errno;
   /* The hole is filled from the end, which keeps those that were closed lately together. */
   poller->free_slots[--poller->ready] = poller->free_slots[--poller->freed];
-  poller->slots[slot] = (struct slot){
-      .descriptor = descriptor, .interest = INTEREST_READ, .listening = listening};
+  poller->slots[slot] = (struct slot){.descriptor = descriptor, .interest = (uint8_t)interest};
   return slot;
 }
 
@@ -143,7 +145,18 @@ int32_t poller_adopt(struct poller *poller, int descriptor) {
   if (status < 0 || fcntl(descriptor, F_SETFL, status | O_NONBLOCK) < 0 ||
       fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  return open_socket(poller, descriptor, true);
+  const int32_t slot = open_socket(poller, descriptor, INTEREST_READ);
+  if (slot >= 0) poller->slots[slot].listening = true;
+  return slot;
+}
+
+int32_t poller_dial(struct poller *poller, const char *address, uint16_t port, const char *source) {
+  const int descriptor = socket_dial(address, port, source);
+  if (descriptor < 0) return descriptor;
+  const int32_t slot = open_socket(poller, descriptor, INTEREST_WRITE);
+  if (slot < 0) close(descriptor);
+  else poller->slots[slot].dialled = true;
+  return slot;
 }
 
 void poller_watch(struct poller *poller, int32_t slot, unsigned interest) {
@@ -203,7 +216,7 @@ static void accept_sockets(struct poller *poller, struct turn *turn, int32_t lis
       record(poller, turn, listener, RECORD_ACCEPT_FAILED, 0, errno);
       return;
     }
-    const int32_t slot = open_socket(poller, descriptor, false);
+    const int32_t slot = open_socket(poller, descriptor, INTEREST_READ);
     if (slot < 0) {
       close(descriptor);
       record(poller, turn, listener, RECORD_ACCEPT_FAILED, 0, -slot);
@@ -241,6 +254,18 @@ static void hang_up(struct poller *poller, struct turn *turn, int32_t slot) {
   record(poller, turn, slot, RECORD_HANGUP, 0, 0);
 }
 
+/* What became of a dialled socket; after a failure it is silent, as after a hang-up. */
+static void finish_dial(struct poller *poller, struct turn *turn, int32_t slot) {
+  struct slot *it = &poller->slots[slot];
+  int failure = 0;
+  socklen_t length = sizeof failure;
+  getsockopt(it->descriptor, SOL_SOCKET, SO_ERROR, &failure, &length);
+  it->dialled = false;
+  it->hung_up = failure != 0;
+  if (failure != 0) change_registration(poller, slot, 0);
+  record(poller, turn, slot, failure == 0 ? RECORD_WRITABLE : RECORD_FAILED, 0, failure);
+}
+
 static void take_event(struct poller *poller, struct turn *turn, const struct epoll_event *event) {
   const int32_t slot = (int32_t)(uint32_t)event->data.u64;
   const struct slot *it = &poller->slots[slot];
@@ -251,6 +276,7 @@ static void take_event(struct poller *poller, struct turn *turn, const struct ep
     if ((it->interest & INTEREST_READ) != 0) accept_sockets(poller, turn, slot);
     return;
   }
+  if (it->dialled) return finish_dial(poller, turn, slot);
   if ((event->events & EPOLLOUT) != 0) record(poller, turn, slot, RECORD_WRITABLE, 0, 0);
   if ((it->interest & INTEREST_READ) != 0) {
     if (is_broken || (event->events & EPOLLIN) != 0) read_socket(poller, turn, slot);

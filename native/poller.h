@@ -56,6 +56,12 @@ int poller_socket(const struct poller *poller, int32_t slot);
 /* Takes over a listening socket; its slot, or -errno, and then the socket stays the caller's. */
 int32_t poller_adopt(struct poller *poller, int descriptor);
 
+/*
+ * Dials (socket_dial): the slot, or -errno. Nothing is reported of it until RECORD_WRITABLE says
+ * that it is connected, which comes every turn while WRITE is wanted, or RECORD_FAILED, once.
+ */
+int32_t poller_dial(struct poller *poller, const char *address, uint16_t port, const char *source);
+
 /* The verbs below want an open slot. */
 void poller_watch(struct poller *poller, int32_t slot, unsigned interest);
 int32_t poller_write(struct poller *poller, int32_t slot, const uint8_t *bytes, size_t length);

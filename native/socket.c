@@ -60,6 +60,36 @@ int socket_listen(const char *text, uint16_t port, int backlog, int user_timeout
   return descriptor;
 }
 
+/*
+ * Bound without a port, the socket gets one when it connects, and then it only has to differ from
+ * those with the same peer: otherwise all of a source address' sockets share some 28,000.
+ */
+static int bind_source(int descriptor, const char *source) {
+  struct sockaddr_storage address;
+  const socklen_t length = parse_address(source, 0, &address);
+  if (length == 0) return -EINVAL;
+  if (set_option(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) < 0 ||
+      bind(descriptor, (struct sockaddr *)&address, length) < 0)
+    return -errno;
+  return 0;
+}
+
+int socket_dial(const char *text, uint16_t port, const char *source) {
+  struct sockaddr_storage address;
+  const socklen_t length = parse_address(text, port, &address);
+  if (length == 0) return -EINVAL;
+  const int descriptor = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -errno;
+  int failure = source[0] == '\0' ? 0 : bind_source(descriptor, source);
+  if (failure == 0 && set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) < 0) failure = -errno;
+  if (failure == 0 && connect(descriptor, (struct sockaddr *)&address, length) < 0 &&
+      errno != EINPROGRESS)
+    failure = -errno;
+  if (failure == 0) return descriptor;
+  close(descriptor);
+  return failure;
+}
+
 int socket_port(int descriptor) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;

@@ -1,5 +1,5 @@
 /*
- * What is done to one descriptor: listening, steering a group of listeners, naming a peer.
+ * What is done to one descriptor: listening, dialling, steering a group of listeners, naming.
  * Holds no state and knows nothing of slots or epoll. Failures are returned as -errno.
  */
 #ifndef HEADGATE_SOCKET_H
@@ -13,6 +13,12 @@ enum { SOCKET_ADDRESS_MAX = 46 }; /* INET6_ADDRSTRLEN */
 
 /* A listening SO_REUSEPORT socket, non-blocking and close-on-exec; `address` is IPv4 or IPv6. */
 int socket_listen(const char *address, uint16_t port, int backlog, int user_timeout_ms);
+
+/*
+ * A socket on its way to `address`, non-blocking and close-on-exec, with TCP_NODELAY; where it
+ * leads shows when it becomes writable. An empty `source` leaves the choice to the kernel.
+ */
+int socket_dial(const char *address, uint16_t port, const char *source);
 
 /* The local port. */
 int socket_port(int descriptor);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { describe, test } from "node:test";
 import { RecordingLog } from "../../test/support/recording-log.ts";
-import { TICK_MS } from "../reactor/reactor.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 import { AcceptPauses, QUIET_MS } from "./accept-pauses.ts";
 
 const { EMFILE, ENFILE, ENOBUFS } = constants.errno;

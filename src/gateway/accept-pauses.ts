@@ -5,7 +5,7 @@
  */
 import { getSystemErrorName } from "node:util";
 import type { Log } from "../core/log.ts";
-import { TICK_MS } from "../reactor/reactor.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 
 /**
  * So long nothing may have failed before an episode is over. At the limit every client who leaves

@@ -3,7 +3,8 @@
  * meaning is its phase. A message only stamps the slot's activity.
  */
 import type { GatewayLimits } from "../config/configuration.ts";
-import { type Reactor, TICK_MS, ticksOf } from "../reactor/reactor.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import { TICK_MS, ticksOf } from "../reactor/ticks.ts";
 import { ASKING, type ConnectionTable, HEAD, OPEN } from "./connection-table.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Departure } from "./departure.ts";

@@ -99,7 +99,12 @@ export class Delivery {
     this.#send(slot, this.encode(opcode, bytes, offset, length));
   }
 
-  /** Encodes a frame once; it holds until the next flush, or `encode`. */
+  /** Afterwards frames of so many bytes together, headers included, can stand side by side. */
+  makeRoom(bytes: number): void {
+    this.#reactor.outbox.makeRoom(bytes);
+  }
+
+  /** Encodes a frame once; it holds until the next flush, or `encode` without room for both. */
   encode(
     opcode: number,
     bytes: Uint8Array,

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { upgradeHead } from "../../test/support/raw-client.ts";
 import { type Answer, emptyAnswer } from "../bus/command.ts";
 import { BINARY } from "../core/opcode.ts";
-import { TICK_MS } from "../reactor/reactor.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 import { FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
 
 const SLICE = 256;
@@ -81,6 +81,37 @@ describe("a push", () => {
     assert.deepEqual(client.texts, [...texts, "to one alone"]);
     for (const other of clients.slice(1)) assert.deepEqual(other.texts, texts);
     for (const { answer } of pushes) assert.equal(answer?.matched, clients.length);
+  });
+
+  test("leaves in one send with others that came together for the same receivers", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(2 * SLICE + 50);
+    const before = clients.map(({ socket }) => socket.takes);
+    const texts = Array.from({ length: 16 }, (_, index) => `push ${index}`);
+    const pushes = texts.map((text) => push(world, text));
+    await world.settle();
+    for (const [index, { socket, texts: received }] of clients.entries()) {
+      assert.deepEqual(received, texts);
+      assert.equal(socket.takes - (before[index] as number), 1);
+    }
+    for (const { answer } of pushes) {
+      assert.deepEqual(answer, { ...emptyAnswer(), matched: clients.length });
+    }
+  });
+
+  test("does not join one that is under way already, nor more than the arena holds", async () => {
+    const world = new GatewayWorld();
+    const [client] = (await world.openMany(SLICE + 50)) as [FakeClient];
+    const before = client.socket.takes;
+    push(world, "first");
+    world.iterate();
+    push(world, "second");
+    const large = ["a", "b", "c", "d"].map((letter) => letter.repeat(100_000));
+    for (const text of large) push(world, text);
+    await world.settle();
+    assert.deepEqual(client.texts, ["first", "second", ...large]);
+    // The second goes with two large ones, and the other two together.
+    assert.equal(client.socket.takes - before, 3);
   });
 
   test("waits while the buffers are too full, until some of it has gone", async () => {
@@ -203,6 +234,23 @@ describe("a receiver that does not read", () => {
       assert.equal(client.texts.length, 1);
       assert.equal(client.closeFrame, "1013 reading too slowly accepted=0");
     }
+  });
+
+  test("counts as dropped for each push that came with others, and is closed once", async () => {
+    const world = new GatewayWorld({ limits });
+    const [slow, quick] = (await world.openMany(2)) as [FakeClient, FakeClient];
+    slow.socket.room = 0;
+    push(world, Buffer.alloc(2000, "1"));
+    await world.settle();
+    await world.openMany(SLICE);
+    const pushes = ["2", "3", "4"].map((text) => push(world, text));
+    await world.settle();
+    for (const { answer } of pushes) {
+      assert.deepEqual(answer, { ...emptyAnswer(), matched: SLICE + 2, dropped: 1 });
+    }
+    assert.equal(quick.texts.length, 4);
+    const reasons = world.upstream().departures.map(({ reason }) => reason);
+    assert.deepEqual(reasons, ["slow-consumer"]);
   });
 
   test("is not closed for one large message: only what waits before it counts", async () => {

@@ -6,7 +6,8 @@ import type { GatewayLimits } from "../config/configuration.ts";
 import type { Budget } from "../core/budget.ts";
 import { slotOf } from "../core/connection-id.ts";
 import type { MessageOpcode } from "../core/opcode.ts";
-import { type Reactor, TICK_MS } from "../reactor/reactor.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 import { HELD } from "../upstreams/upstream.ts";
 import {
   CLOSE,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { upgradeHead } from "../../test/support/raw-client.ts";
 import { BINARY, TEXT } from "../core/opcode.ts";
-import { TICK_MS } from "../reactor/reactor.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 import { type FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
 
 /** 80,000 bytes strain it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ReactorWorld } from "./reactor.test.helper.ts";
-import { TICK_MS } from "./reactor.ts";
+import { TICK_MS } from "./ticks.ts";
 
 const ENOMEM = 12;
 const ENFILE = 23;

@@ -33,7 +33,7 @@ interface OutboxOptions {
 
 export class Outbox {
   /** Frames that never change stand at the start of the arena. */
-  static readonly FIXED_BYTES = 64;
+  static readonly FIXED_BYTES = 128 << 10;
   /** Its part of the arena: what is encoded here and not in place. */
   static readonly BYTES = 2 << 20;
   static readonly ENTRIES_MAX = 1 << 16;

@@ -74,6 +74,7 @@ export class ReactorWorld {
     };
     return {
       accepted: (slot, listener) => record("accepted", slot, listener),
+      connected: (slot) => record("connected", slot),
       received: (slot, offset, end) => {
         const text = Buffer.from(this.reactor.arena.subarray(offset, end)).toString("latin1");
         this.log.push(`received ${slot} ${text}`);

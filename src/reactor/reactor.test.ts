@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { READ } from "./binding.ts";
 import { ReactorWorld } from "./reactor.test.helper.ts";
-import { TICK_MS, ticksOf } from "./reactor.ts";
+import { TICK_MS, ticksOf } from "./ticks.ts";
 
 const ECONNRESET = 104;
 const ETIMEDOUT = 110;

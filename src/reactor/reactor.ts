@@ -23,10 +23,8 @@ import {
 } from "./binding.ts";
 import { Outbox } from "./outbox.ts";
 import { ParkedInput } from "./parked-input.ts";
-import { BROKEN, CLOSED, SlotTable } from "./slot-table.ts";
-
-/** Deadlines are counted in these: coarse on purpose, so that one sweep can serve them all. */
-export const TICK_MS = 250;
+import { BROKEN, CLOSED, CONNECTING, SlotTable } from "./slot-table.ts";
+import { Ticks } from "./ticks.ts";
 
 /** More events in one turn doubled the p99 at 16 KiB. */
 const EVENTS_MAX = 128;
@@ -43,6 +41,8 @@ const TURNS_BUDGET_MS = 4;
 /** What happens to a slot. `offset` and `end` bound bytes of the arena, valid until it returns. */
 export interface SlotEvents {
   accepted(slot: number, listener: number): void;
+  /** A socket that was dialled is connected, and read from; where it cannot be, it `broke`. */
+  connected?(slot: number): void;
   received(slot: number, offset: number, end: number): void;
   /** The peer finished sending; it may still read. */
   ended(slot: number): void;
@@ -66,11 +66,6 @@ export interface SlotEvents {
   swept(): void;
 }
 
-/** Ticks from now until `ms` have passed, at least one. */
-export function ticksOf(ms: number): number {
-  return Math.ceil(ms / TICK_MS) + 1;
-}
-
 export class Reactor {
   readonly slots: SlotTable;
   readonly parked: ParkedInput;
@@ -83,16 +78,13 @@ export class Reactor {
   readonly #batch = new Int32Array((2 * EVENTS_MAX + ACCEPTS_MAX) * BATCH_STRIDE);
   readonly #unmasking = new Int32Array(4);
   readonly #listeners: number[] = [];
-  readonly #startedAtMs = performance.now();
-  readonly #startedAtWallMs = Date.now();
+  readonly #ticks = new Ticks(() => this.#sweep());
   /** Until the next sweep. */
   #isAcceptingPaused = false;
   #accepts = true;
   #ready: number[] = [];
   #isScheduled = false;
   #isStopped = false;
-  #sweepTimer: NodeJS.Timeout | undefined;
-  #sweptTick = 1;
 
   constructor(binding: Binding, slotsMax: number, budget: Budget, events: SlotEvents) {
     this.#events = events;
@@ -158,14 +150,21 @@ export class Reactor {
     if (!this.#accepts) this.#setInterest(slot, READ, false);
   }
 
+  /** A connection from here: its slot, which takes bytes once it is `connected`, or -errno. */
+  dial(address: string, port: number, sourceAddress: string): number {
+    const slot = this.#poller.dial(address, port, sourceAddress);
+    if (slot >= 0) this.slots.open(slot, WRITE, CONNECTING);
+    return slot;
+  }
+
   start(): void {
     this.#poller.start(() => this.#wake());
-    this.#scheduleSweep();
+    this.#ticks.start();
   }
 
   /** Closes every socket that is left. */
   stop(): void {
-    clearTimeout(this.#sweepTimer);
+    this.#ticks.stop();
     this.#isStopped = true;
     this.#poller.stop();
   }
@@ -202,7 +201,7 @@ export class Reactor {
 
   /** The wall clock's time of a tick, in milliseconds since 1970: the same at every call. */
   wallMsOf(tick: number): number {
-    return this.#startedAtWallMs + (tick - 1) * TICK_MS;
+    return this.#ticks.wallMsOf(tick);
   }
 
   placeOf(slot: number): number {
@@ -277,6 +276,10 @@ export class Reactor {
         this.#events.received(slot, offset, offset + length);
         return;
       case WRITABLE:
+        if (this.slots.flags[slot] === CONNECTING) {
+          this.#connected(slot);
+          return;
+        }
         // The break that is reported next says better why than a write would.
         if (this.#isFailed(slot, at + BATCH_STRIDE)) return;
         if (this.outbox.drain(slot)) this.#events.drained(slot);
@@ -294,8 +297,14 @@ export class Reactor {
       default:
         assert(kind === ACCEPT_FAILED);
         this.#pauseAccepting(length);
-        return;
     }
+  }
+
+  #connected(slot: number): void {
+    this.slots.flags[slot] = 0;
+    this.slots.interest[slot] = READ;
+    this.#poller.watch(slot, READ);
+    this.#events.connected?.(slot);
   }
 
   #isFailed(slot: number, at: number): boolean {
@@ -358,24 +367,11 @@ export class Reactor {
   }
 
   #readClock(): void {
-    this.tick = Math.floor((performance.now() - this.#startedAtMs) / TICK_MS) + 1;
-  }
-
-  /**
-   * At the beginning of the next tick: an interval would drift away from it, and what is due then
-   * would wait for up to another tick.
-   */
-  #scheduleSweep(): void {
-    const leftMs = TICK_MS - ((performance.now() - this.#startedAtMs) % TICK_MS);
-    this.#sweepTimer = setTimeout(() => this.#sweep(), Math.ceil(leftMs));
+    this.tick = this.#ticks.now();
   }
 
   #sweep(): void {
-    this.#scheduleSweep();
     this.#readClock();
-    // Timers are counted from when this iteration of the event loop began, and so come early.
-    if (this.tick === this.#sweptTick) return;
-    this.#sweptTick = this.tick;
     const { deadlines } = this.slots;
     for (let slot = 0; slot < this.slots.used; slot += 1) {
       const deadline = deadlines[slot] as number;

@@ -11,6 +11,8 @@ export const FINISHING = 2;
 export const BROKEN = 4;
 /** Closed; the slot is used again only after the batch that it was closed in. */
 export const CLOSED = 8;
+/** Dialled, and not connected yet: nothing may be sent. */
+export const CONNECTING = 16;
 
 export class SlotTable {
   readonly capacity: number;
@@ -37,10 +39,10 @@ export class SlotTable {
     this.deadlines = new Uint32Array(capacity);
   }
 
-  /** Makes a slot that was just accepted or adopted as good as new. */
-  open(slot: number, interest: number): void {
+  /** Makes a slot that was just accepted, adopted or dialled as good as new. */
+  open(slot: number, interest: number, flags = 0): void {
     this.interest[slot] = interest;
-    this.flags[slot] = 0;
+    this.flags[slot] = flags;
     this.heads[slot] = -1;
     this.deadlines[slot] = 0;
     if (slot >= this.used) this.used = slot + 1;

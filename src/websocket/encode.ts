@@ -15,6 +15,9 @@ const CLOSE_REASON_BYTES_MAX = 123;
 /** A ping without payload: its pong is as good as any other byte as a sign of life. */
 export const PING_FRAME: Uint8Array = Uint8Array.of(FIN | OPCODE_PING, 0);
 
+/** Of a frame of ours: it has no mask. */
+export const HEADER_BYTES_MAX = 10;
+
 /** Bytes of the header of a frame with `length` bytes of payload. */
 export function headerBytesOf(length: number): 2 | 4 | 10 {
   if (length < 126) return 2;

@@ -37,6 +37,15 @@ interface Slot {
   interest: number;
   /** Told already, and silent until it is watched for READ. */
   hungUp: boolean;
+  /** Dialled, and not answered yet. */
+  connecting?: boolean;
+}
+
+interface Dialled {
+  socket: FakeSocket;
+  address: string;
+  port: number;
+  sourceAddress: string;
 }
 
 export class FakeBinding implements Binding {
@@ -88,6 +97,10 @@ export class FakePoller implements Poller {
   acceptErrno = 0;
   /** The order in which the next turns report ready slots; by their number unless set. */
   order: (slots: number[]) => number[] = (slots) => slots;
+  /** Sockets that the code under test dialled: connected with the next turn, unless they break. */
+  readonly dialled: Dialled[] = [];
+  /** What dialling fails with at once, until it is 0 again. */
+  dialErrno = 0;
   /** Calls of `turn`, `flush` and `write`, for tests about how few there are. */
   readonly calls = { turn: 0, flush: 0, write: 0 };
   readonly #slots: (Slot | undefined)[];
@@ -142,6 +155,14 @@ export class FakePoller implements Poller {
 
   adopt(): number {
     return this.#take({ socket: undefined, interest: READ, hungUp: false });
+  }
+
+  dial(address: string, port: number, sourceAddress: string): number {
+    if (this.dialErrno !== 0) return -this.dialErrno;
+    const socket = new FakeSocket();
+    const slot = this.#take({ socket, interest: WRITE, hungUp: false, connecting: true });
+    if (slot >= 0) this.dialled.push({ socket, address, port, sourceAddress });
+    return slot;
   }
 
   watch(slot: number, interest: number): void {
@@ -288,6 +309,10 @@ export class FakePoller implements Poller {
   }
 
   #takeEvent(slot: number, it: Slot, socket: FakeSocket, readMax: number): void {
+    if (it.connecting === true) {
+      this.#finishConnect(slot, it, socket);
+      return;
+    }
     const wasHungUp = socket.isHungUp;
     if ((it.interest & WRITE) !== 0 && socket.isWritable) this.#record(slot, WRITABLE, 0, 0);
     if ((it.interest & READ) !== 0) {
@@ -296,6 +321,14 @@ export class FakePoller implements Poller {
       it.hungUp = true;
       this.#record(slot, HANGUP, 0, 0);
     }
+  }
+
+  #finishConnect(slot: number, it: Slot, socket: FakeSocket): void {
+    it.connecting = false;
+    const got = socket.isBroken ? socket.receive(0) : undefined;
+    it.hungUp = got !== undefined;
+    if (got === undefined) this.#record(slot, WRITABLE, 0, 0);
+    else this.#record(slot, FAILED, 0, Number(got));
   }
 
   #read(slot: number, socket: FakeSocket, readMax: number): void {

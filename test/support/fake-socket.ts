@@ -14,6 +14,8 @@ export class FakeSocket {
   ended = false;
   /** How the gateway closed its end. */
   closed: "closed" | "reset" | undefined;
+  /** How often the gateway's end took something. */
+  takes = 0;
   #input: Buffer = Buffer.alloc(0);
   readonly #taken: Buffer[] = [];
   #hasFinished = false;
@@ -86,7 +88,10 @@ export class FakeSocket {
     }
     const taken = Math.min(this.room, bytes.length);
     this.room -= taken;
-    if (taken > 0) this.#taken.push(Buffer.from(bytes.subarray(0, taken)));
+    if (taken > 0) {
+      this.takes += 1;
+      this.#taken.push(Buffer.from(bytes.subarray(0, taken)));
+    }
     return taken;
   }
 

@@ -6,7 +6,7 @@ import { find, isTest, type Rule, type Source, source } from "./rules.ts";
 
 const FILE_LINES_MAX = 400;
 const LINE_COLUMNS_MAX = 100;
-const NATIVE_LINES_MAX = 1500;
+const NATIVE_LINES_MAX = 1600;
 /** The one file that may know Node cannot be split into several that know it. */
 const UNDIVIDED = "native/addon.c";
 
