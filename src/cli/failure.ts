@@ -5,7 +5,7 @@
 import { HeadgateError } from "../core/error.ts";
 
 export const EXIT_DONE = 0;
-const EXIT_FAILED = 1;
+export const EXIT_FAILED = 1;
 /** The command line or the configuration is wrong: the same command will fail again. */
 export const EXIT_USAGE = 2;
 

@@ -13,7 +13,7 @@ test("help lists the commands there are, and loads nothing but the parser", asyn
   const { code, stdout, packages } = await runAndListPackages([main, "--help"]);
   assert.equal(code, 0);
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
-  assert.deepEqual(commands, ["start", "check", "init", "send", "status", "help"]);
+  assert.deepEqual(commands, ["start", "check", "init", "send", "status", "bench", "help"]);
   assert.deepEqual(packages, ["commander"]);
 });
 

@@ -7,6 +7,8 @@ import { Command, CommanderError, Option } from "commander";
 import { logLevels } from "../bus/worker-messages.ts";
 import { HeadgateError } from "../core/error.ts";
 import { packageVersion } from "../supervisor/version.ts";
+import { addBenchOptions } from "./bench-command.ts";
+import type { BenchCommand } from "./bench-options.ts";
 import type { CheckOptions } from "./check.ts";
 import { DEFAULT_CONFIG } from "./default-config.ts";
 import { EXIT_DONE, EXIT_USAGE, exitCodeOf, formatFailure } from "./failure.ts";
@@ -63,6 +65,7 @@ function createProgram(running: Running): Command {
   addRunning(program, running);
   addFiles(program, running);
   addActing(program, running);
+  addBench(program, running);
   return program;
 }
 
@@ -126,6 +129,17 @@ function addActing(program: Command, running: Running): void {
     const { status } = await import("./status.ts");
     const { env, stdout } = running.streams;
     running.exitCode = await status(options, env.HEADGATE_KEY, stdout);
+  });
+}
+
+function addBench(program: Command, running: Running): void {
+  const bench = program
+    .command("bench")
+    .description("measure a WebSocket server: echo, idle connections, fan-out, handshakes")
+    .argument("<url>", "such as ws://127.0.0.1:8000/path");
+  addAdminOptions(addBenchOptions(bench)).action(async (url: string, options: BenchCommand) => {
+    const { bench } = await import("./bench.ts");
+    running.exitCode = await bench(url, options, running.streams);
   });
 }
 
