@@ -83,6 +83,14 @@ function checkByNode(bytes: Uint8Array, { head: ours, length, upgrade }: Verdict
   const { requests, error } = parseByNode(bytes.subarray(0, length));
   if (error === "HPE_UNEXPECTED_CONTENT_LENGTH") {
     checkWithoutLengths(bytes, length);
+    count(tally, "explained: Node refuses Content-Length: 0 where it is repeated");
+    return;
+  }
+  // RFC 9110, 5.6.3: tabs may surround a value as spaces may.
+  if (error === "HPE_INVALID_CONTENT_LENGTH") {
+    assert.match(Buffer.from(bytes).toString("latin1"), /^content-length:[ \t]*0 *\t/im);
+    checkWithoutLengths(bytes, length);
+    count(tally, "explained: Node refuses a tab behind Content-Length: 0");
     return;
   }
   assert.equal(error, undefined, "Node refuses what we take");
@@ -113,7 +121,6 @@ function checkWithoutLengths(bytes: Uint8Array, length: number): void {
   const verdict = read(without, [without.length]);
   assert.equal(verdict.outcome, "complete");
   checkByNode(without, verdict);
-  count(tally, "explained: Node refuses Content-Length: 0 where it is repeated");
 }
 
 /** What is behind an accepted head is behind it for Node too, and no request. */
