@@ -57,7 +57,7 @@ const PARTS: Record<string, Parts> = {
   sockets: { beside: [], tested: ["socket.c"], inputBytesMax: 400 },
   turns: {
     beside: ["simulation.c", "simulation_calls.c", "oracle_turn.c", "oracle_verbs.c"],
-    tested: ["poller.c"],
+    tested: ["poller.c", "socket.c"],
     inputBytesMax: 1000,
   },
 };
