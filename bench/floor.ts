@@ -3,14 +3,10 @@
  * raw C epoll echo run beside it, and what one idle connection costs in memory. Fails above the
  * project's bounds. It measures no service and no network.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { arch, cpus, release } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { pinned } from "./floor/child.ts";
 import { type CpuFigures, measureCpu } from "./floor/cpu.ts";
+import { compileFloor, describeMachine } from "./floor/machine.ts";
 import { type MemoryFigures, measureMemory } from "./floor/memory.ts";
 import { floor, headgate, peer } from "./floor/servers.ts";
 import { formatSpread, markdownTable, spreadOf } from "./floor/statistics.ts";
@@ -33,16 +29,16 @@ const { values: options } = parseArgs({
 await main();
 
 async function main(): Promise<void> {
-  const [floorBinary, loadBinary] = [
-    compile("floor", "floor.c"),
-    compile("load", "load.c", "client.c"),
-  ];
+  const { floorBinary, loadBinary } = compileFloor(root);
   const gateway = headgate(root);
   const peers = options.peer.map((text) => {
     const [name = "", ...command] = text.split("=");
     return peer(name, command.join("="));
   });
-  console.log(describeMachine());
+  console.log(
+    `${describeMachine()}\n${options.rounds} interleaved rounds of ${options.seconds} s, ` +
+      `${options.text ? "text" : "binary"} messages`,
+  );
   const cpu = await measureCpu(loadBinary, [floor(floorBinary), gateway, ...peers], {
     rounds: Number(options.rounds),
     seconds: Number(options.seconds),
@@ -57,31 +53,6 @@ async function main(): Promise<void> {
   }
   if (memory.length > 0) printMemory(memory);
   judge(cpu, memory);
-}
-
-function compile(name: string, ...files: string[]): string {
-  const folder = join(root, "build/bench");
-  mkdirSync(folder, { recursive: true });
-  const sources = files.map((file) => join(root, "bench/floor", file));
-  const output = join(folder, name);
-  const flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"];
-  execFileSync(process.env.CC ?? "cc", [...flags, "-o", output, ...sources], { stdio: "inherit" });
-  return output;
-}
-
-function describeMachine(): string {
-  const { model = "unknown" } = cpus()[0] ?? {};
-  const date = new Date().toISOString().slice(0, 16).replace("T", " ");
-  const places =
-    pinned === undefined
-      ? "not pinned: the figures say less"
-      : `server on core ${pinned[0]}, generator on core ${pinned[1]}`;
-  return [
-    `${date} UTC, Node ${process.version}, Linux ${release()} ${arch()}`,
-    `${cpus().length} × ${model}, ${places}`,
-    `${options.rounds} interleaved rounds of ${options.seconds} s, ` +
-      `${options.text ? "text" : "binary"} messages`,
-  ].join("\n");
 }
 
 function printCpu(figures: CpuFigures[]): void {
@@ -129,12 +100,12 @@ function judge(cpu: CpuFigures[], memory: MemoryFigures[]): void {
   const broken: string[] = [];
   for (const { scenario, contender, ratios } of cpu) {
     const { median } = spreadOf(ratios);
-    if (contender === "headgate" && median > RATIO_MAX)
+    if (contender === "Headgate" && median > RATIO_MAX)
       broken.push(`${scenario.name}: ${median.toFixed(2)} × the floor, above ${RATIO_MAX}`);
   }
   for (const { contender, untouched, touched } of memory) {
     const bytes = Math.max(spreadOf(untouched).median, spreadOf(touched).median);
-    if (contender === "headgate" && bytes > IDLE_BYTES_MAX)
+    if (contender === "Headgate" && bytes > IDLE_BYTES_MAX)
       broken.push(`idle connections: ${bytes.toFixed(0)} B each, above ${IDLE_BYTES_MAX}`);
   }
   console.log(

@@ -18,7 +18,7 @@ const READ = /\.(?:ts|c|h|js|css|html|md|ya?ml|json)$/;
 function readSources(): Source[] {
   const inFolders = FOLDERS.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((name) => join(folder, String(name))),
-  );
+  ).filter((path) => !path.includes("/node_modules/"));
   const atRoot = readdirSync(root).filter((name) => name !== "package-lock.json");
   return [...inFolders, ...atRoot]
     .filter((path) => READ.test(path))

@@ -18,6 +18,8 @@
 #define HANDSHAKES_AT_ONCE 100
 #define HANDSHAKE_TIMEOUT_SECONDS 10
 #define BUFFER_BYTES (256 * 1024)
+/* Marks a compressed message. */
+#define RSV1 0x40
 
 /* RFC 6455's own example of a key and its answer. */
 static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -44,37 +46,60 @@ static uint32_t encode_header(uint8_t *out, uint8_t opcode, uint32_t length, uin
   return 10;
 }
 
-void encode_flight(void) {
+/* The payload as a stored block, and the first byte of the empty one whose rest is left out of a
+ * message (RFC 7692, 7.2.1). */
+static uint8_t *deflated(uint32_t *length) {
+  uint32_t plain = load.payload_bytes;
+  uint8_t *out = calloc(1, plain + 6);
+  if (out == NULL) fail("out of memory");
+  out[1] = (uint8_t)plain;
+  out[2] = (uint8_t)(plain >> 8);
+  out[3] = (uint8_t)~out[1];
+  out[4] = (uint8_t)~out[2];
+  memcpy(out + 5, load.payload, plain);
+  *length = plain + 6;
+  return out;
+}
+
+static void encode_message(uint8_t *out, const uint8_t *header, uint32_t header_bytes,
+                           const uint8_t *content, uint32_t length) {
   static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
+  memcpy(out, header, header_bytes);
+  memcpy(out + header_bytes, mask, 4);
+  for (uint32_t at = 0; at < length; at++) out[header_bytes + 4 + at] = content[at] ^ mask[at % 4];
+}
+
+void encode_flight(void) {
   uint8_t header[HEADER_BYTES_MAX];
   /* Raw messages have the size of a server's frame, so that as many bytes travel back. */
   if (load.raw) load.payload_bytes += encode_header(header, 2, load.payload_bytes, 0);
   load.payload = malloc(load.payload_bytes);
-  uint8_t opcode = load.text ? 1 : 2;
-  uint32_t header_bytes = load.raw ? 0 : encode_header(header, opcode, load.payload_bytes, 0x80);
-  load.message_bytes = load.payload_bytes + (load.raw ? 0 : header_bytes + 4);
-  load.flight = malloc((size_t)load.message_bytes * load.pipeline);
-  if (load.payload == NULL || load.flight == NULL) fail("out of memory");
+  if (load.payload == NULL) fail("out of memory");
   for (uint32_t at = 0; at < load.payload_bytes; at++)
     load.payload[at] = load.text ? (uint8_t)(' ' + at % 95) : (uint8_t)(at * 131 + at / 256);
+  uint32_t length = load.payload_bytes;
+  const uint8_t *content = load.deflate ? deflated(&length) : load.payload;
+  uint8_t opcode = (uint8_t)((load.deflate ? RSV1 : 0) | (load.text ? 1 : 2));
+  uint32_t header_bytes = load.raw ? 0 : encode_header(header, opcode, length, 0x80);
+  load.message_bytes = length + (load.raw ? 0 : header_bytes + 4);
+  load.flight = malloc((size_t)load.message_bytes * load.pipeline);
+  if (load.flight == NULL) fail("out of memory");
   for (uint32_t message = 0; message < load.pipeline; message++) {
     uint8_t *out = load.flight + (size_t)message * load.message_bytes;
-    if (load.raw) {
-      memcpy(out, load.payload, load.payload_bytes);
-      continue;
-    }
-    memcpy(out, header, header_bytes);
-    memcpy(out + header_bytes, mask, 4);
-    for (uint32_t at = 0; at < load.payload_bytes; at++)
-      out[header_bytes + 4 + at] = load.payload[at] ^ mask[at % 4];
+    if (load.raw) memcpy(out, content, length);
+    else encode_message(out, header, header_bytes, content, length);
   }
+}
+
+void await(struct connection *connection) {
+  connection->unanswered = load.flight_messages;
+  connection->departed = load.turn_time;
+  load.flying++;
 }
 
 void depart(struct connection *connection) {
   connection->unsent = load.message_bytes * load.flight_messages;
-  connection->unanswered = load.flight_messages;
-  connection->departed = load.turn_time;
-  load.flying++;
+  await(connection);
   send_rest(connection);
 }
 
@@ -167,6 +192,11 @@ static void take_control(struct connection *connection, const uint8_t *bytes, ui
 
 static void take_message(struct connection *connection, const uint8_t *bytes, uint32_t length,
                          uint32_t announced) {
+  if (load.deflate && connection->header[0] == (0x80 | RSV1 | (load.text ? 1 : 2))) {
+    connection->received += length;
+    if (connection->received == announced) message_ended(connection);
+    return;
+  }
   if (connection->header[0] != (0x80 | (load.text ? 1 : 2)) || announced != load.payload_bytes)
     fail("a frame that was not sent: %02x, %u bytes", connection->header[0], announced);
   expect_payload(connection, bytes, length);
@@ -228,8 +258,9 @@ static void ask(struct connection *connection) {
   int length = snprintf(request, sizeof request,
                         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
-                        "Sec-WebSocket-Version: 13\r\n\r\n",
-                        load.path, load.port, key);
+                        "Sec-WebSocket-Version: 13\r\n%s\r\n",
+                        load.path, load.port, key,
+                        load.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
   if (length >= (int)sizeof request) fail("the path is too long");
   if (send(connection->socket, request, (size_t)length, MSG_NOSIGNAL) != length)
     fail("handshake: %s", strerror(errno));
@@ -250,6 +281,7 @@ static void expect_upgrade(struct connection *connection) {
   }
   if (strncmp(head, "HTTP/1.1 101 ", 13) != 0 || strstr(head, accept_value) == NULL)
     fail("handshake refused: %.*s", (int)strcspn(head, "\r"), head);
+  if (load.deflate && strstr(head, "permessage-deflate") == NULL) fail("it does not compress");
   take(connection, (uint8_t *)end + 4, length - (size_t)(end + 4 - head));
 }
 

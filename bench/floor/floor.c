@@ -2,7 +2,10 @@
  * nothing else, so that its cost is the kernel's share of any echo. It prints the port that it
  * listens on, and runs until SIGTERM or for the seconds that were asked for.
  *
- *   floor [--port N] [--seconds N]
+ * With --fanout it is the floor of a push instead: what one connection sends goes to all others,
+ * with one `send` each.
+ *
+ *   floor [--port N] [--seconds N] [--fanout]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +25,12 @@
 #define EVENTS_MAX 1024
 #define BUFFER_BYTES (64 * 1024)
 
+#define SOCKETS_MAX 65536
+
 static const int on = 1;
+static bool fanout;
+static bool is_open[SOCKETS_MAX];
+static int socket_end;
 
 static void fail(const char *what) {
   perror(what);
@@ -51,10 +59,17 @@ static void watch(int poller, int socket) {
   if (epoll_ctl(poller, EPOLL_CTL_ADD, socket, &event) != 0) fail("epoll_ctl");
 }
 
+static void admit(int poller, int socket) {
+  if (socket >= SOCKETS_MAX) fail("too many sockets");
+  is_open[socket] = true;
+  if (socket >= socket_end) socket_end = socket + 1;
+  watch(poller, socket);
+}
+
 static void accept_all(int poller, int listener) {
   for (;;) {
     int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
-    if (accepted >= 0) watch(poller, accepted);
+    if (accepted >= 0) admit(poller, accepted);
     else if (errno == EAGAIN) return;
     else if (errno != EINTR && errno != ECONNABORTED) fail("accept4");
   }
@@ -77,17 +92,29 @@ static bool write_all(int socket, const char *bytes, size_t length) {
   return true;
 }
 
-static void echo(int socket) {
+/* A member that cannot be written to has ended, which its own event tells. */
+static void spread(int sender, const char *bytes, size_t length) {
+  for (int member = 0; member < socket_end; member++)
+    if (is_open[member] && member != sender) write_all(member, bytes, length);
+}
+
+static void serve(int socket) {
   static char buffer[BUFFER_BYTES];
   ssize_t received = recv(socket, buffer, sizeof buffer, 0);
   if (received < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (received <= 0 || !write_all(socket, buffer, (size_t)received)) close(socket);
+  if (received > 0 && fanout) {
+    spread(socket, buffer, (size_t)received);
+  } else if (received <= 0 || !write_all(socket, buffer, (size_t)received)) {
+    is_open[socket] = false;
+    close(socket);
+  }
 }
 
 int main(int count, char **arguments) {
   int port = 0;
-  for (int at = 1; at + 1 < count; at += 2) {
-    int value = atoi(arguments[at + 1]);
+  for (int at = 1; at < count; at++) {
+    fanout |= strcmp(arguments[at], "--fanout") == 0;
+    int value = at + 1 < count ? atoi(arguments[at + 1]) : 0;
     if (strcmp(arguments[at], "--port") == 0) port = value;
     /* SIGALRM ends the process as SIGTERM does. */
     if (strcmp(arguments[at], "--seconds") == 0) alarm((unsigned)value);
@@ -107,7 +134,7 @@ int main(int count, char **arguments) {
     if (ready < 0 && errno != EINTR) fail("epoll_wait");
     for (int at = 0; at < ready; at++) {
       if (events[at].data.fd == listener) accept_all(poller, listener);
-      else echo(events[at].data.fd);
+      else serve(events[at].data.fd);
     }
   }
 }

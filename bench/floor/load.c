@@ -1,14 +1,17 @@
 /* A closed-loop WebSocket generator for one core. It opens its connections, then obeys lines on
  * stdin: `run SECONDS` keeps one flight of messages under way on each connection and drains,
- * `touch` sends one message on each; the end of input ends it. Between commands it answers pings
- * and is silent, so that a server's CPU time read there belongs to whole messages alone. Every
- * answer is compared with what was sent. It is no load test of handshakes.
+ * `touch` sends one message on each, `expect N` waits for N on each that somebody else sends; the
+ * end of input ends it. Between commands it answers pings and is silent, so that a server's CPU
+ * time read there belongs to whole messages alone. Every answer is compared with what was sent.
+ * It is no load test of handshakes.
  *
- *   load --port N --connections N [--payload BYTES] [--pipeline N] [--text] [--raw] [--path P]
- *        [--addresses N] [--seconds N]
+ *   load --port N --connections N [--payload BYTES] [--pipeline N] [--text] [--raw] [--deflate]
+ *        [--path P] [--addresses N] [--seconds N]
  *
- * One JSON object a line comes out: one when the connections are open, one for each command. With
- * --seconds it runs once and ends. --raw sends the same bytes without handshake and framing.
+ * One JSON object a line comes out: one when the connections are open, one for each command (two
+ * for `expect`, the first when it is ready). With --seconds it runs once and ends. --raw sends the
+ * same bytes without handshake and framing. --deflate agrees on permessage-deflate and sends in
+ * its form, though no smaller; it does not inflate, so compressed answers are only counted.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -104,14 +107,17 @@ static bool turn(int timeout_ms) {
   return command;
 }
 
-/* One flight on each connection, and more of them until `seconds` are over; all of them land. */
-static void fly(double seconds, unsigned flight_messages) {
+static double begin(double seconds, unsigned flight_messages) {
   memset(load.histogram, 0, sizeof load.histogram);
   load.messages = 0;
   load.flight_messages = flight_messages;
-  double start = load.turn_time = load.last_progress = now(), cpu_start = cpu_seconds();
+  double start = load.turn_time = load.last_progress = now();
   load.run_end = start + seconds;
-  for (unsigned at = 0; at < load.connections_count; at++) depart(&load.connections[at]);
+  return start;
+}
+
+/* All that is under way lands. */
+static void land(double start, double cpu_start) {
   while (load.flying > 0) {
     turn(1000);
     if (load.turn_time - load.last_progress > STALL_SECONDS)
@@ -125,6 +131,22 @@ static void fly(double seconds, unsigned flight_messages) {
   fflush(stdout);
 }
 
+/* One flight on each connection, and more of them until `seconds` are over. */
+static void fly(double seconds, unsigned flight_messages) {
+  double start = begin(seconds, flight_messages), cpu_start = cpu_seconds();
+  for (unsigned at = 0; at < load.connections_count; at++) depart(&load.connections[at]);
+  land(start, cpu_start);
+}
+
+/* So many messages to each connection, which it has not asked for. */
+static void expect(unsigned messages) {
+  double start = begin(0, messages), cpu_start = cpu_seconds();
+  for (unsigned at = 0; at < load.connections_count; at++) await(&load.connections[at]);
+  printf("{\"expecting\":%u}\n", messages);
+  fflush(stdout);
+  land(start, cpu_start);
+}
+
 /* The lines that wait on stdin; false at its end. Whoever drives us sends one and waits. */
 static bool obey(void) {
   static char line[64];
@@ -135,9 +157,11 @@ static bool obey(void) {
   line[length] = 0;
   if (strchr(line, '\n') == NULL) return length < sizeof line - 1;
   double seconds;
+  unsigned messages;
   length = 0;
   if (sscanf(line, "run %lf\n", &seconds) == 1) fly(seconds, load.pipeline);
   else if (strcmp(line, "touch\n") == 0) fly(0, 1);
+  else if (sscanf(line, "expect %u\n", &messages) == 1) expect(messages);
   else fail("unknown command: %s", line);
   return true;
 }
@@ -148,7 +172,8 @@ static double read_options(int count, char **arguments) {
       {"payload", required_argument, NULL, 'b'},  {"pipeline", required_argument, NULL, 'k'},
       {"seconds", required_argument, NULL, 's'},  {"addresses", required_argument, NULL, 'a'},
       {"path", required_argument, NULL, 'u'},     {"text", no_argument, NULL, 't'},
-      {"raw", no_argument, NULL, 'r'},            {0}};
+      {"raw", no_argument, NULL, 'r'},            {"deflate", no_argument, NULL, 'd'},
+      {0}};
   double seconds = 0;
   for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
     unsigned number = optarg == NULL ? 0 : (unsigned)atoi(optarg);
@@ -161,9 +186,12 @@ static double read_options(int count, char **arguments) {
     else if (option == 'u') load.path = optarg;
     else if (option == 't') load.text = true;
     else if (option == 'r') load.raw = true;
+    else if (option == 'd') load.deflate = true;
     else exit(2);
   }
   bool known = load.port > 0 && load.connections_count > 0 && load.pipeline > 0;
+  if (load.deflate && (load.raw || load.payload_bytes > DEFLATED_BYTES_MAX))
+    fail("--deflate is for messages up to %d bytes", DEFLATED_BYTES_MAX);
   if (!known || load.addresses < 1 || load.addresses > 250 || load.payload_bytes < 1)
     fail("--port and --connections are needed, and every number is at least 1");
   return seconds;

@@ -14,6 +14,8 @@
 /* The longest header of a frame that a server sends. */
 #define HEADER_BYTES_MAX 10
 #define CONTROL_BYTES_MAX 125
+/* What a stored block of DEFLATE holds (RFC 1951, 3.2.4). */
+#define DEFLATED_BYTES_MAX 65535
 
 struct connection {
   int socket;
@@ -32,7 +34,7 @@ struct connection {
 struct load {
   uint16_t port;
   uint32_t connections_count, payload_bytes, pipeline, addresses;
-  bool text, raw;
+  bool text, raw, deflate;
   const char *path;
 
   int poller;
@@ -56,6 +58,7 @@ void flight_landed(struct connection *connection);
 
 void encode_flight(void);
 void open_connections(void);
+void await(struct connection *connection);
 void depart(struct connection *connection);
 void send_rest(struct connection *connection);
 void receive(struct connection *connection);

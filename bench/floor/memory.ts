@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Generator } from "./generator.ts";
-import { anonymousBytes, descriptorLimit } from "./process-usage.ts";
+import { anonymousBytes, descriptorLimit, residentBytes } from "./process-usage.ts";
 import type { Contender } from "./servers.ts";
 
 const IDLE_MS = 5000;
@@ -20,6 +20,13 @@ export interface MemoryFigures {
   untouched: number[];
   /** The same after one message each. */
   touched: number[];
+  /** Bytes of all of a server that holds no connection, as RSS has it, files and all. */
+  empty: number[];
+}
+
+interface ConnectionKind {
+  path?: string;
+  deflate?: boolean;
 }
 
 export async function measureMemory(
@@ -27,6 +34,7 @@ export async function measureMemory(
   contender: Contender,
   rounds: number,
   progress: (text: string) => void,
+  kind: ConnectionKind = {},
 ): Promise<MemoryFigures> {
   const many = Math.min(MANY, descriptorLimit() - DESCRIPTORS_KEPT);
   if (many < 2 * FEW) throw new Error(`at least ${2 * FEW + DESCRIPTORS_KEPT} open files needed`);
@@ -35,12 +43,14 @@ export async function measureMemory(
     counts: [FEW, many],
     untouched: [],
     touched: [],
+    empty: [],
   };
   for (let round = 0; round < rounds; round++) {
-    const small = await resident(loadBinary, contender, FEW);
-    const large = await resident(loadBinary, contender, many);
+    const small = await resident(loadBinary, contender, FEW, kind);
+    const large = await resident(loadBinary, contender, many, kind);
     figures.untouched.push((large.untouched - small.untouched) / (many - FEW));
     figures.touched.push((large.touched - small.touched) / (many - FEW));
+    figures.empty.push(small.empty);
     const slopes = [figures.untouched, figures.touched].map((each) => each.at(-1)?.toFixed(0));
     progress(`${contender.name}, memory, round ${round + 1}: ${slopes.join(", ")} B`);
   }
@@ -51,19 +61,21 @@ async function resident(
   loadBinary: string,
   contender: Contender,
   connections: number,
-): Promise<{ untouched: number; touched: number }> {
+  kind: ConnectionKind,
+): Promise<{ empty: number; untouched: number; touched: number }> {
   const server = await contender.start();
   try {
     const scenario = { name: "idle", connections, payloadBytes: 20, pipeline: 1 };
-    const options = { raw: contender.raw, text: false };
+    const options = { raw: contender.raw, text: false, ...kind };
+    const empty = residentBytes(server.pids[0]);
     const generator = await Generator.open(loadBinary, server, scenario, options);
     await sleep(IDLE_MS);
-    const untouched = anonymousBytes(server.pid);
+    const untouched = anonymousBytes(server.pids[0]);
     await generator.touch();
     await sleep(IDLE_MS);
-    const touched = anonymousBytes(server.pid);
+    const touched = anonymousBytes(server.pids[0]);
     await generator.close();
-    return { untouched, touched };
+    return { empty, untouched, touched };
   } finally {
     await server.stop();
   }

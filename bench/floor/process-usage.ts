@@ -12,13 +12,15 @@ export interface CpuTime {
   systemSeconds: number;
 }
 
-/** Of all threads of the process since it began. */
-export function cpuTime(pid: number): CpuTime {
-  const fields = statFields(pid);
-  return {
-    userSeconds: Number(fields[11]) / ticksPerSecond,
-    systemSeconds: Number(fields[12]) / ticksPerSecond,
-  };
+/** Of all threads of the processes since they began, together. */
+export function cpuTime(pids: number[]): CpuTime {
+  const time = { userSeconds: 0, systemSeconds: 0 };
+  for (const pid of pids) {
+    const fields = statFields(pid);
+    time.userSeconds += Number(fields[11]) / ticksPerSecond;
+    time.systemSeconds += Number(fields[12]) / ticksPerSecond;
+  }
+  return time;
 }
 
 /** The fields of /proc/PID/stat behind the name, which may hold spaces and brackets. */
@@ -29,8 +31,18 @@ function statFields(pid: number): string[] {
 
 /** Resident memory without what is mapped from files, which no connection pays for. */
 export function anonymousBytes(pid: number): number {
-  const match = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  if (match === null) throw new Error("this kernel does not report RssAnon (Linux 4.5 does)");
+  return statusBytes(pid, "RssAnon");
+}
+
+export function residentBytes(pid: number): number {
+  return statusBytes(pid, "VmRSS");
+}
+
+function statusBytes(pid: number, key: string): number {
+  const match = new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(
+    readFileSync(`/proc/${pid}/status`, "utf8"),
+  );
+  if (match === null) throw new Error(`this kernel does not report ${key} (Linux 4.5 does)`);
   return Number(match[1]) * 1024;
 }
 

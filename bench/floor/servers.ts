@@ -14,8 +14,10 @@ const START_TIMEOUT_MS = 20_000;
 
 export interface Server {
   port: number;
-  /** The process that holds the connections. */
-  pid: number;
+  /** All of its processes; the first holds the connections. */
+  pids: [number, ...number[]];
+  /** Where it takes pushes by REST. */
+  adminPort?: number;
   stop(): Promise<void>;
 }
 
@@ -27,41 +29,53 @@ export interface Contender {
   start(): Promise<Server>;
 }
 
-export function floor(binary: string): Contender {
+export interface HeadgateOptions {
+  /** As in the configuration; `echo:` when left out. */
+  service?: string;
+  workers?: number;
+  compression?: boolean;
+}
+
+/** With `--fanout` among its options, what one connection sends goes to all others. */
+export function floor(binary: string, options: string[] = []): Contender {
   const start = async (): Promise<Server> => {
-    const child = new Child(0, [binary]);
+    const child = new Child(0, [binary, ...options]);
     const port = Number(await child.line());
-    return { port, pid: child.pid, stop: () => child.stop("terminate") };
+    return { port, pids: [child.pid], stop: () => child.stop("terminate") };
   };
   return { name: "floor", raw: true, start };
 }
 
-export function headgate(root: string): Contender {
+export function headgate(root: string, options: HeadgateOptions = {}): Contender {
   const start = async (): Promise<Server> => {
-    const port = await freePort();
+    const [port, adminPort] = [await freePort(), await freePort()];
     const folder = mkdtempSync(join(tmpdir(), "headgate-bench-"));
     const file = join(folder, "headgate.yaml");
-    writeFileSync(file, configuration(port, await freePort()));
+    writeFileSync(file, configuration(port, adminPort, options));
     const main = join(root, "dist/src/cli/main.js");
     const child = new Child(0, [process.execPath, main, "start", "--config", file]);
     await listening(child, port).finally(() => rmSync(folder, { recursive: true }));
-    const [worker, ...others] = childrenOf(child.pid);
-    if (worker === undefined || others.length > 0) throw new Error("there is not just one worker");
-    return { port, pid: worker, stop: () => child.stop("terminate") };
+    const [first, ...others] = childrenOf(child.pid);
+    if (first === undefined || others.length + 1 !== (options.workers ?? 1))
+      throw new Error("there are not as many workers as asked for");
+    const pids: Server["pids"] = [first, ...others, child.pid];
+    return { port, pids, adminPort, stop: () => child.stop("terminate") };
   };
-  return { name: "headgate", raw: false, start };
+  return { name: "Headgate", raw: false, start };
 }
 
-function configuration(port: number, adminPort: number): string {
+/** Everything at its defaults but the size of a message, which 1 MiB has to fit into. */
+function configuration(port: number, adminPort: number, options: HeadgateOptions): string {
   return `
 listen:
   - address: 127.0.0.1:${port}
 hubs:
   echo:
-    paths: [/]
-    service: "echo:"
+    paths: [/, /group]
+    service: "${options.service ?? "echo:"}"
+    limits: { messageBytesMax: 16777216 }${options.compression ? "\n    compression: on" : ""}
 admin: { address: "127.0.0.1:${adminPort}" }
-workers: 1
+workers: ${options.workers ?? 1}
 `;
 }
 
@@ -71,12 +85,12 @@ export function peer(name: string, command: string): Contender {
     const port = await freePort();
     const child = new Child(0, ["sh", "-c", `exec ${command}`], { env: { PORT: String(port) } });
     await listening(child, port);
-    return { port, pid: child.pid, stop: () => child.stop("terminate") };
+    return { port, pids: [child.pid], stop: () => child.stop("terminate") };
   };
   return { name, raw: false, start };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
@@ -85,7 +99,8 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function listening(child: Child, port: number): Promise<void> {
+/** Resolves when a handshake at the port is answered. */
+export async function listening(child: Child, port: number): Promise<void> {
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (!(await answers(port))) {
     if (!child.running || performance.now() > deadlineMs) throw child.failure();

@@ -1,0 +1,72 @@
+/**
+ * A message through a gateway to a service and back: CPU time of gateway and service together,
+ * one message at a time and eight in flight on each connection.
+ */
+import { Generator } from "../floor/generator.ts";
+import type { Contender } from "../floor/servers.ts";
+import { headgateWithService } from "../peers/proxies.ts";
+import { type Comparison, compare, mergeComparisons, type Sample } from "./comparison.ts";
+import { sampleOf } from "./echo.ts";
+import { type Bench, type RunningContender, type Workload, withServers } from "./workload.ts";
+
+const CONNECTIONS = 100;
+const PAYLOAD_BYTES = 125;
+const WARM_UP_SECONDS = 0.5;
+const scenarios = [
+  { name: "one at a time", pipeline: 1 },
+  { name: "8 in flight", pipeline: 8 },
+];
+
+export const roundTrip: Workload = {
+  name: "round-trip",
+  title: "Through a gateway to a service and back",
+  base: "nginx and ws",
+  cost: "CPU of gateway and service for a message, µs",
+  digits: 1,
+  sides: [
+    { key: "perSecond", title: "messages/s", digits: 0 },
+    { key: "p50Ms", title: "p50 ms", digits: 1 },
+    { key: "p99Ms", title: "p99 ms", digits: 1 },
+    { key: "generatorPercent", title: "generator's core, %", digits: 0 },
+  ],
+  note:
+    `${PAYLOAD_BYTES} B on ${CONNECTIONS} connections; gateway and service share a core. ` +
+    "Headgate and Pushpin make HTTP requests of messages, to a service on `node:http`; the " +
+    "proxies carry WebSocket to a `ws` service, which holds every connection a second time.",
+  main: scenarios.map(({ name }) => name),
+  measure,
+};
+
+async function measure(bench: Bench): Promise<Comparison> {
+  const { rounds, progress, root } = bench;
+  const contenders: Contender[] = [
+    headgateWithService(root, "Headgate and node:http"),
+    ...bench.gateways,
+  ];
+  return withServers(contenders, async (running) => {
+    const comparisons: Comparison[] = [];
+    for (const { name, pipeline } of scenarios) {
+      const base = roundTrip.base;
+      const plan = { scenario: name, rounds, base, warmsUp: true, progress } as const;
+      const run = (entry: RunningContender) => runRoundTrip(bench, entry, pipeline);
+      comparisons.push(await compare(running, plan, run));
+    }
+    return mergeComparisons(comparisons);
+  });
+}
+
+async function runRoundTrip(
+  { loadBinary, seconds }: Bench,
+  { server }: RunningContender,
+  pipeline: number,
+): Promise<Sample> {
+  const load = { connections: CONNECTIONS, payloadBytes: PAYLOAD_BYTES, pipeline };
+  const scenario = { name: "round trip", ...load };
+  const generator = await Generator.open(loadBinary, server, scenario, { raw: false, text: false });
+  try {
+    await generator.run(WARM_UP_SECONDS);
+    return sampleOf(await generator.run(seconds));
+  } finally {
+    await generator.close();
+  }
+}
