@@ -6,7 +6,7 @@
         "native/addon.c", "native/deflate.c", "native/mask.c", "native/poller.c", "native/socket.c"
       ],
       "defines": ["_GNU_SOURCE", "NAPI_VERSION=9"],
-      "cflags": ["-std=c11", "-O2", "-Wall", "-Wextra", "-UNDEBUG", "-fvisibility=hidden"]
+      "cflags": ["-std=c11", "-O3", "-Wall", "-Wextra", "-UNDEBUG", "-fvisibility=hidden"]
     }
   ]
 }

@@ -11,6 +11,7 @@
 #include <node_api.h>
 #include <uv.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 enum { VIEW_ARENA, VIEW_BATCH, VIEW_GENERATIONS, VIEW_ENTRIES, VIEW_HEADS, VIEW_FLUSHING,
        VIEW_SHORT, VIEW_UNMASKING, VIEWS };
 
-enum { UNMASKING_FIELDS = 4, PROGRESS_FIELDS = 2 };
+enum { UNMASKING_FIELDS = 5, PROGRESS_FIELDS = 2 };
 
 /*
  * A poller and what JavaScript holds of it. `owners` counts the functions that carry this as their
@@ -101,8 +102,7 @@ static bool number_property(napi_env env, napi_value object, const char *name, i
 }
 
 /* The arguments, undefined where one is missing; what the function carries. */
-static void *arguments(napi_env env, napi_callback_info call, size_t count,
-                                napi_value *values) {
+static void *arguments(napi_env env, napi_callback_info call, size_t count, napi_value *values) {
   void *carried;
   must(napi_get_cb_info(env, call, &count, values, NULL, &carried));
   return carried;
@@ -158,8 +158,7 @@ static void release(struct handle *handle) {
 }
 
 static void release_finalized(napi_env env, void *carried, void *hint) {
-  (void)env;
-  (void)hint;
+  (void)env, (void)hint;
   release(carried);
 }
 
@@ -183,10 +182,8 @@ static void stop(struct handle *handle) {
   poller_destroy(handle->poller);
   handle->poller = NULL;
   for (size_t i = 0; i < VIEWS; i++) must(napi_delete_reference(handle->env, handle->views[i]));
-  if (handle->watching)
-    uv_close((uv_handle_t *)&handle->watcher, watcher_closed);
-  else
-    finish_cleanup(handle);
+  if (handle->watching) uv_close((uv_handle_t *)&handle->watcher, watcher_closed);
+  else finish_cleanup(handle);
 }
 
 static void environment_ends(napi_async_cleanup_hook_handle cleanup, void *carried) {
@@ -231,8 +228,10 @@ static napi_value watch_verb(napi_env env, napi_callback_info call) {
 }
 
 static napi_value turn_verb(napi_env env, napi_callback_info call) {
-  struct handle *handle = arguments(env, call, 0, NULL);
-  return is_running(handle) ? number(env, poller_turn(handle->poller)) : NULL;
+  struct handle *handle;
+  int32_t events_max;
+  if (!numbers(env, call, 1, &events_max, &handle) || !is_running(handle)) return NULL;
+  return number(env, poller_turn(handle->poller, events_max));
 }
 
 static napi_value flush_verb(napi_env env, napi_callback_info call) {
@@ -291,13 +290,16 @@ static napi_value peer_address_verb(napi_env env, napi_callback_info call) {
 static napi_value unmask_verb(napi_env env, napi_callback_info call) {
   struct handle *handle = arguments(env, call, 0, NULL);
   if (!is_running(handle)) return NULL;
-  int32_t *const given = handle->unmasking; /* offset, length, key, state */
-  if (!is_within(env, given[0], given[1], handle->arena_length)) return NULL;
+  int32_t *const given = handle->unmasking; /* offset, length, key, state, to */
+  if (!is_within(env, given[0], given[1], handle->arena_length) ||
+      !is_within(env, given[4], given[1], handle->arena_length))
+    return NULL;
   if (given[3] < UTF8_OFF || given[3] >= UTF8_STATES) {
     napi_throw_range_error(env, NULL, "this is no state of the UTF-8 check");
     return NULL;
   }
-  given[3] = mask_unmask(handle->arena + given[0], (size_t)given[1], (uint32_t)given[2], given[3]);
+  given[3] = mask_unmask(handle->arena + given[4], handle->arena + given[0], (size_t)given[1],
+                         (uint32_t)given[2], given[3]);
   return NULL;
 }
 
@@ -317,7 +319,9 @@ static void call_wake(struct handle *handle) {
   /* Neither is to be had while the environment is torn down, and then nobody has to hear of it. */
   if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) return;
   if (napi_get_and_clear_last_exception(env, &exception) != napi_ok) return;
-  if (napi_fatal_exception(env, exception) == napi_ok) return;
+  const napi_status told = napi_fatal_exception(env, exception);
+  /* Pending again: no JavaScript runs any more, since the tearing down began in between. */
+  if (told == napi_ok || told == napi_pending_exception) return;
   napi_fatal_error("headgate", NAPI_AUTO_LENGTH, "an exception in a turn could not be reported",
                    NAPI_AUTO_LENGTH);
 }
@@ -448,7 +452,7 @@ static const char *too_small(const struct poller_options *options, const size_t 
     return "batch holds less than (2 * eventsMax + acceptsMax) records";
   if (counts[VIEW_GENERATIONS] < slots || counts[VIEW_HEADS] < slots)
     return "generations and heads want an element for each slot";
-  if (counts[VIEW_UNMASKING] < UNMASKING_FIELDS) return "unmasking wants four fields";
+  if (counts[VIEW_UNMASKING] < UNMASKING_FIELDS) return "unmasking wants five fields";
   if (counts[VIEW_SHORT] < counts[VIEW_FLUSHING] * SHORT_STRIDE)
     return "short wants a pair for each element of flushing";
   if ((size_t)options->input_end > counts[VIEW_ARENA] ||
@@ -500,11 +504,10 @@ static void add_verbs(napi_env env, napi_value object, const struct verb *verbs,
 
 static napi_value create_verb(napi_env env, napi_callback_info call) {
   static const struct verb VERBS[] = {
-      {"adopt", adopt_verb},   {"dial", dial_verb},
-      {"watch", watch_verb},   {"turn", turn_verb},
-      {"flush", flush_verb},   {"write", write_verb},       {"shutdown", shutdown_verb},
-      {"close", close_verb},   {"peerAddress", peer_address_verb},
-      {"unmask", unmask_verb}, {"start", start_verb},       {"stop", stop_verb},
+      {"adopt", adopt_verb}, {"dial", dial_verb},         {"watch", watch_verb},
+      {"turn", turn_verb},   {"flush", flush_verb},       {"write", write_verb},
+      {"close", close_verb}, {"shutdown", shutdown_verb}, {"peerAddress", peer_address_verb},
+      {"start", start_verb}, {"unmask", unmask_verb},     {"stop", stop_verb},
   };
   napi_value given, views[VIEWS], object;
   struct poller_options options;
@@ -604,13 +607,23 @@ static napi_value raise_descriptor_limit_verb(napi_env env, napi_callback_info c
   return number(env, socket_raise_descriptor_limit());
 }
 
+static napi_value trim_memory_verb(napi_env env, napi_callback_info call) {
+  (void)env, (void)call;
+#ifdef __GLIBC__
+  /* glibc raises its own behind a large block, and what threads free stays: 12 MB in a worker. */
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  malloc_trim(0);
+#endif
+  return NULL;
+}
+
 NAPI_MODULE_INIT() {
   static const struct verb VERBS[] = {
-      {"create", create_verb},         {"listen", listen_verb},
-      {"listenPort", listen_port_verb}, {"steer", steer_verb},
-      {"closeListener", close_listener_verb},
+      {"create", create_verb}, {"listen", listen_verb}, {"listenPort", listen_port_verb},
+      {"steer", steer_verb},   {"closeListener", close_listener_verb},
+      {"createCodec", create_codec_verb}, {"trimMemory", trim_memory_verb},
       {"raiseDescriptorLimit", raise_descriptor_limit_verb},
-      {"createCodec", create_codec_verb},
   };
   if (zlibVersion()[0] != ZLIB_VERSION[0]) {
     char message[128];

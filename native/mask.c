@@ -50,15 +50,15 @@ static int utf8_check(const uint8_t *bytes, size_t length, int state) {
   return (int)((shift & 63) / STEP);
 }
 
-static inline uint64_t unmask_word(uint8_t *bytes, uint64_t mask) {
+static inline uint64_t unmask_word(uint8_t *to, const uint8_t *from, uint64_t mask) {
   uint64_t word;
-  memcpy(&word, bytes, WORD);
+  memcpy(&word, from, WORD);
   word ^= mask;
-  memcpy(bytes, &word, WORD);
+  memcpy(to, &word, WORD);
   return word;
 }
 
-int mask_unmask(uint8_t *bytes, size_t length, uint32_t key, int utf8) {
+int mask_unmask(uint8_t *to, const uint8_t *from, size_t length, uint32_t key, int utf8) {
   const uint8_t key_bytes[WORD] = {key, key >> 8, key >> 16, key >> 24,
                                    key, key >> 8, key >> 16, key >> 24};
   const bool checked = utf8 != UTF8_OFF;
@@ -67,19 +67,19 @@ int mask_unmask(uint8_t *bytes, size_t length, uint32_t key, int utf8) {
 
   size_t at = 0;
   for (; at + BLOCK <= length; at += BLOCK) {
-    uint64_t seen = unmask_word(bytes + at, mask);
-    seen |= unmask_word(bytes + at + WORD, mask);
-    seen |= unmask_word(bytes + at + 2 * WORD, mask);
-    seen |= unmask_word(bytes + at + 3 * WORD, mask);
+    uint64_t seen = unmask_word(to + at, from + at, mask);
+    seen |= unmask_word(to + at + WORD, from + at + WORD, mask);
+    seen |= unmask_word(to + at + 2 * WORD, from + at + 2 * WORD, mask);
+    seen |= unmask_word(to + at + 3 * WORD, from + at + 3 * WORD, mask);
     if (checked && ((seen & HIGH_BITS) != 0 || utf8 != UTF8_ACCEPT))
-      utf8 = utf8_check(bytes + at, BLOCK, utf8);
+      utf8 = utf8_check(to + at, BLOCK, utf8);
   }
   for (; at + WORD <= length; at += WORD) {
-    const uint64_t word = unmask_word(bytes + at, mask);
+    const uint64_t word = unmask_word(to + at, from + at, mask);
     if (checked && ((word & HIGH_BITS) != 0 || utf8 != UTF8_ACCEPT))
-      utf8 = utf8_check(bytes + at, WORD, utf8);
+      utf8 = utf8_check(to + at, WORD, utf8);
   }
   const size_t tail = at;
-  for (; at < length; at++) bytes[at] ^= key_bytes[at - tail];
-  return checked ? utf8_check(bytes + tail, length - tail, utf8) : UTF8_OFF;
+  for (; at < length; at++) to[at] = from[at] ^ key_bytes[at - tail];
+  return checked ? utf8_check(to + tail, length - tail, utf8) : UTF8_OFF;
 }

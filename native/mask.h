@@ -1,5 +1,5 @@
 /*
- * Unmasking of WebSocket payloads in place (RFC 6455, 5.3), with the UTF-8 check (8.1) in the same
+ * Unmasking of WebSocket payloads (RFC 6455, 5.3), with the UTF-8 check (8.1) in the same
  * pass over the bytes. Knows nothing of frames, sockets or memory that it does not get.
  */
 #ifndef HEADGATE_MASK_H
@@ -17,9 +17,10 @@ enum { UTF8_OFF = -1, UTF8_ACCEPT, UTF8_REJECT, UTF8_ONE_LEFT, UTF8_TWO_LEFT, UT
        UTF8_AFTER_E0, UTF8_AFTER_ED, UTF8_AFTER_F0, UTF8_AFTER_F4, UTF8_STATES };
 
 /*
+ * Unmasks `from` to `to`, which is the same or lies before it, and may reach into it.
  * `key` holds the mask's four bytes in the order of memory, as a little-endian number; the first of
- * them belongs to bytes[0]. Returns the new state of the check, UTF8_OFF when it was off.
+ * them belongs to from[0]. Returns the new state of the check, UTF8_OFF when it was off.
  */
-int mask_unmask(uint8_t *bytes, size_t length, uint32_t key, int utf8);
+int mask_unmask(uint8_t *to, const uint8_t *from, size_t length, uint32_t key, int utf8);
 
 #endif

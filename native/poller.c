@@ -1,6 +1,6 @@
 /*
- * The slots, the turn and the flush over one epoll instance. Level-triggered, and a system call is
- * dear: one recv for each ready socket, and epoll_ctl only where the interest changes.
+ * The slots, the turn and the flush over one epoll instance. A system call is dear: one recv for
+ * each ready socket, and epoll_ctl only where the interest changes or a read left something.
  */
 #include "poller.h"
 
@@ -35,8 +35,7 @@ struct slot {
 struct poller {
   struct poller_options options;
   int epoll;
-  int32_t ready;
-  int32_t freed;
+  int32_t ready, freed;
   struct slot *slots;
   int32_t *free_slots;
   struct epoll_event *events;
@@ -44,10 +43,7 @@ struct poller {
 
 /* What one turn has used up so far. */
 struct turn {
-  int32_t records;
-  int32_t accepts_left;
-  int32_t read_max;
-  int32_t input_at;
+  int32_t records, accepts_left, read_max, input_at;
 };
 
 static void release_memory(struct poller *poller) {
@@ -106,14 +102,17 @@ static struct slot *open_slot(struct poller *poller, int32_t slot) {
  * Nothing wanted is one-shot: epoll reports errors and hang-ups always and, level-triggered, for
  * ever; so it reports them once and falls silent until the slot is watched again. Without
  * EPOLLRDHUP, since a paused socket's FIN is no news. (EPOLL_CTL_DEL would do the same, but the
- * way back, EPOLL_CTL_ADD, can fail for want of memory, and a change cannot.)
+ * way back, EPOLL_CTL_ADD, can fail for want of memory, and a change cannot.) Sockets that are
+ * only read are edge-triggered: otherwise epoll looks at each once more after its event, when no
+ * cache holds it any longer. EPOLLPRI is the urgent byte, at which a read breaks off.
  */
 static struct epoll_event registration(const struct poller *poller, int32_t slot,
                                        unsigned interest) {
-  const uint32_t wanted = ((interest & INTEREST_READ) != 0 ? EPOLLIN : 0u) |
-                          ((interest & INTEREST_WRITE) != 0 ? EPOLLOUT : 0u);
+  static const uint32_t WANTED[] = {EPOLLONESHOT, EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET,
+                                    EPOLLOUT, EPOLLIN | EPOLLOUT};
+  const uint32_t level = poller->slots[slot].listening ? (uint32_t)EPOLLET : 0u;
   const uint64_t id = (uint64_t)poller->options.generations[slot] << 32 | (uint32_t)slot;
-  return (struct epoll_event){.events = wanted == 0 ? EPOLLONESHOT : wanted, .data.u64 = id};
+  return (struct epoll_event){.events = WANTED[interest] & ~level, .data.u64 = id};
 }
 
 static void change_registration(struct poller *poller, int32_t slot, unsigned interest) {
@@ -124,14 +123,16 @@ static void change_registration(struct poller *poller, int32_t slot, unsigned in
 }
 
 /* Puts a socket into a slot and watches it; the slot, or -errno with the socket as it was. */
-static int32_t open_socket(struct poller *poller, int descriptor, unsigned interest) {
+static int32_t open_socket(struct poller *poller, int descriptor, uint8_t interest,
+                           bool listening) {
   if (poller->ready == 0) return -ENOBUFS;
   const int32_t slot = poller->free_slots[poller->ready - 1];
+  poller->slots[slot] = (struct slot){-1, .interest = interest, .listening = listening};
   struct epoll_event event = registration(poller, slot, interest);
   if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0) return -errno;
   /* The hole is filled from the end, which keeps those that were closed lately together. */
   poller->free_slots[--poller->ready] = poller->free_slots[--poller->freed];
-  poller->slots[slot] = (struct slot){.descriptor = descriptor, .interest = (uint8_t)interest};
+  poller->slots[slot].descriptor = descriptor;
   return slot;
 }
 
@@ -145,15 +146,13 @@ int32_t poller_adopt(struct poller *poller, int descriptor) {
   if (status < 0 || fcntl(descriptor, F_SETFL, status | O_NONBLOCK) < 0 ||
       fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  const int32_t slot = open_socket(poller, descriptor, INTEREST_READ);
-  if (slot >= 0) poller->slots[slot].listening = true;
-  return slot;
+  return open_socket(poller, descriptor, INTEREST_READ, true);
 }
 
 int32_t poller_dial(struct poller *poller, const char *address, uint16_t port, const char *source) {
   const int descriptor = socket_dial(address, port, source);
   if (descriptor < 0) return descriptor;
-  const int32_t slot = open_socket(poller, descriptor, INTEREST_WRITE);
+  const int32_t slot = open_socket(poller, descriptor, INTEREST_WRITE, false);
   if (slot < 0) close(descriptor);
   else poller->slots[slot].dialled = true;
   return slot;
@@ -192,18 +191,6 @@ static void record(struct poller *poller, struct turn *turn, int32_t slot, enum 
   fields[3] = length;
 }
 
-/* The connection that was to be accepted is gone already; the next one may be well (accept(2)). */
-static bool is_of_the_client(int failure) {
-  switch (failure) {
-    case ECONNABORTED: case EINTR: case EPROTO: case EPERM: case ENETDOWN: case ENETUNREACH:
-    case EHOSTDOWN: case EHOSTUNREACH: case ENONET: case ENOPROTOOPT: case EOPNOTSUPP:
-    case ETIMEDOUT:
-      return true;
-    default:
-      return false;
-  }
-}
-
 static void accept_sockets(struct poller *poller, struct turn *turn, int32_t listener) {
   const int listening = poller->slots[listener].descriptor;
   /* Only where somebody waits: the client that takes the last slot is no failure yet. */
@@ -212,11 +199,11 @@ static void accept_sockets(struct poller *poller, struct turn *turn, int32_t lis
     const int descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
       if (errno == EAGAIN) return;
-      if (is_of_the_client(errno)) continue;
+      if (socket_is_client_gone(errno)) continue;
       record(poller, turn, listener, RECORD_ACCEPT_FAILED, 0, errno);
       return;
     }
-    const int32_t slot = open_socket(poller, descriptor, INTEREST_READ);
+    const int32_t slot = open_socket(poller, descriptor, INTEREST_READ, false);
     if (slot < 0) {
       close(descriptor);
       record(poller, turn, listener, RECORD_ACCEPT_FAILED, 0, -slot);
@@ -226,7 +213,7 @@ static void accept_sockets(struct poller *poller, struct turn *turn, int32_t lis
   }
 }
 
-static void read_socket(struct poller *poller, struct turn *turn, int32_t slot) {
+static void read_socket(struct poller *poller, struct turn *turn, int32_t slot, bool is_more) {
   const int32_t aligned = (turn->input_at + READ_ALIGNMENT - 1) & ~(READ_ALIGNMENT - 1);
   const int32_t start = aligned + READ_HEADROOM;
   const int descriptor = poller->slots[slot].descriptor;
@@ -238,6 +225,9 @@ static void read_socket(struct poller *poller, struct turn *turn, int32_t slot) 
   if (length > 0) {
     record(poller, turn, slot, RECORD_BYTES, start, (int32_t)length);
     turn->input_at = start + (int32_t)length;
+    /* What is left behind a read is no edge: a change has epoll look again. */
+    if ((is_more || length == turn->read_max) && poller->slots[slot].interest == INTEREST_READ)
+      change_registration(poller, slot, INTEREST_READ);
   } else if (length == 0) {
     record(poller, turn, slot, RECORD_END, 0, 0);
   } else if (errno != EAGAIN) {
@@ -278,10 +268,10 @@ static void take_event(struct poller *poller, struct turn *turn, const struct ep
   }
   if (it->dialled) return finish_dial(poller, turn, slot);
   if ((event->events & EPOLLOUT) != 0) record(poller, turn, slot, RECORD_WRITABLE, 0, 0);
-  if ((it->interest & INTEREST_READ) != 0) {
-    if (is_broken || (event->events & EPOLLIN) != 0) read_socket(poller, turn, slot);
-  } else if (is_broken) {
-    hang_up(poller, turn, slot);
+  if ((it->interest & INTEREST_READ) == 0) {
+    if (is_broken) hang_up(poller, turn, slot);
+  } else if (is_broken || (event->events & EPOLLIN) != 0) {
+    read_socket(poller, turn, slot, event->events != EPOLLIN);
   }
 }
 
@@ -294,41 +284,35 @@ static int32_t read_max(const struct poller_options *options, int32_t ready) {
   return bytes < share ? bytes : share;
 }
 
-int32_t poller_turn(struct poller *poller) {
+int32_t poller_turn(struct poller *poller, int32_t events_max) {
   const struct poller_options *options = &poller->options;
+  assert(events_max > 0 && events_max <= options->events_max);
   poller->ready = poller->freed;
-  const int ready = epoll_wait(poller->epoll, poller->events, options->events_max, 0);
+  const int ready = epoll_wait(poller->epoll, poller->events, events_max, 0);
   assert(ready >= 0 || errno == EINTR);
   if (ready <= 0) return 0;
-  struct turn turn = {
-      .records = 0,
-      .accepts_left = options->accepts_max,
-      .read_max = read_max(options, ready),
-      .input_at = options->input_start,
-  };
+  struct turn turn = {.accepts_left = options->accepts_max, .input_at = options->input_start};
+  turn.read_max = read_max(options, ready);
   for (int i = 0; i < ready; i++) take_event(poller, &turn, &poller->events[i]);
   return turn.records;
 }
 
-static ssize_t send_bytes(int descriptor, const uint8_t *bytes, size_t length) {
-  ssize_t sent;
-  do {
-    sent = send(descriptor, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
-  return sent;
-}
-
-static ssize_t send_vectors(int descriptor, struct iovec *vectors, size_t count) {
+/* With MSG_MORE it waits for what follows, so that both go in one packet. */
+static ssize_t send_vectors(int descriptor, struct iovec *vectors, size_t count, int more) {
   const struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | more;
   ssize_t sent;
   do {
-    sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    /* For one piece `send` is cheaper. */
+    sent = count == 1 ? send(descriptor, vectors->iov_base, vectors->iov_len, flags)
+                      : sendmsg(descriptor, &message, flags);
   } while (sent < 0 && errno == EINTR);
   return sent;
 }
 
 int32_t poller_write(struct poller *poller, int32_t slot, const uint8_t *bytes, size_t length) {
-  const ssize_t sent = send_bytes(open_slot(poller, slot)->descriptor, bytes, length);
+  struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};
+  const ssize_t sent = send_vectors(open_slot(poller, slot)->descriptor, &vector, 1, 0);
   if (sent >= 0) return (int32_t)sent;
   return errno == EAGAIN ? 0 : -errno;
 }
@@ -347,29 +331,34 @@ static struct iovec entry_vector(const struct poller_options *options, int32_t e
 }
 
 /*
- * Sends one chain: the bytes sent, or -errno when not one was; `*whole` says that nothing is left.
- * A call that took less than it was given found the socket full, and another would only say so.
+ * Sends one chain: the bytes sent, or -errno when not one was; `*end` is how it ends where nothing
+ * is left. A call that took less than it was given found the socket full, and another would only
+ * say so.
  */
 static int64_t send_chain(const struct poller_options *options, int descriptor, int32_t entry,
-                          bool *whole) {
+                          int32_t *end) {
   struct iovec vectors[VECTORS_MAX];
   int64_t total = 0;
-  *whole = false;
+  *end = entry;
   while (entry >= 0) {
     size_t count = 0, wanted = 0;
     while (entry >= 0 && count < VECTORS_MAX && wanted < VECTORS_BYTES_MAX) {
-      vectors[count] = entry_vector(options, entry);
-      wanted += vectors[count++].iov_len;
+      const struct iovec vector = entry_vector(options, entry);
+      struct iovec *last = count > 0 ? &vectors[count - 1] : NULL;
+      /* What stands side by side in the arena goes as one. */
+      if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == vector.iov_base)
+        last->iov_len += vector.iov_len;
+      else vectors[count++] = vector;
+      wanted += vector.iov_len;
       entry = options->entries[(size_t)entry * ENTRY_STRIDE + 2];
     }
-    const ssize_t sent = count == 1
-                             ? send_bytes(descriptor, vectors[0].iov_base, vectors[0].iov_len)
-                             : send_vectors(descriptor, vectors, count);
+    const int more = entry == CHAIN_FIN ? MSG_MORE : 0;
+    const ssize_t sent = send_vectors(descriptor, vectors, count, more);
     if (sent < 0) return total > 0 || errno == EAGAIN ? total : -errno;
     total += sent;
     if ((size_t)sent < wanted) return total;
   }
-  *whole = true;
+  *end = entry;
   return total;
 }
 
@@ -381,10 +370,11 @@ int32_t poller_flush(struct poller *poller, size_t count) {
     const int32_t slot = options->flushing[i];
     assert(slot >= 0 && slot < options->slots);
     const int descriptor = poller->slots[slot].descriptor;
-    bool whole = true;
+    int32_t end = CHAIN_END;
     int64_t sent = 0;
-    if (descriptor >= 0) sent = send_chain(options, descriptor, options->heads[slot], &whole);
-    if (whole) {
+    if (descriptor >= 0) sent = send_chain(options, descriptor, options->heads[slot], &end);
+    if (end == CHAIN_FIN) poller_shutdown(poller, slot);
+    if (end < 0) {
       options->heads[slot] = -1;
       continue;
     }

@@ -15,6 +15,9 @@ enum { BATCH_STRIDE = 4, ENTRY_STRIDE = 3, SHORT_STRIDE = 2 };
 enum record_kind { RECORD_ACCEPTED = 1, RECORD_BYTES, RECORD_END, RECORD_FAILED, RECORD_WRITABLE,
                    RECORD_HANGUP, RECORD_ACCEPT_FAILED };
 
+/* What the last entry of a chain has for the next one: nothing follows it, or a FIN does. */
+enum { CHAIN_END = -1, CHAIN_FIN = -2 };
+
 enum { INTEREST_READ = 1, INTEREST_WRITE = 2 };
 
 /* Room that a read never fills: 16 bytes before it for a header, and up to 7 to align it. */
@@ -69,7 +72,7 @@ void poller_shutdown(struct poller *poller, int32_t slot);
 void poller_close(struct poller *poller, int32_t slot, bool reset);
 
 /* The number of records in `batch`. */
-int32_t poller_turn(struct poller *poller);
+int32_t poller_turn(struct poller *poller, int32_t events_max);
 
 /* Sends the chains of the first `count` slots of `flushing`; the pairs in `short_ones`. */
 int32_t poller_flush(struct poller *poller, size_t count);

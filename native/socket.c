@@ -128,6 +128,17 @@ int socket_steer(int descriptor, const int32_t *open, size_t count) {
   return done < 0 ? -failure : 0;
 }
 
+bool socket_is_client_gone(int failure) {
+  switch (failure) {
+    case ECONNABORTED: case EINTR: case EPROTO: case EPERM: case ENONET: case EOPNOTSUPP:
+    case ENOPROTOOPT: case ENETDOWN: case ENETUNREACH: case EHOSTDOWN: case EHOSTUNREACH:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 int socket_peer_address(int descriptor, char text[SOCKET_ADDRESS_MAX]) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;

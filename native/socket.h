@@ -5,6 +5,7 @@
 #ifndef HEADGATE_SOCKET_H
 #define HEADGATE_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ int socket_port(int descriptor);
  * `count` members named by `open`; a member's index is its place in the order of listening.
  */
 int socket_steer(int descriptor, const int32_t *open, size_t count);
+
+/* Whether accepting failed for this client alone, and may go on with the next one (accept(2)). */
+bool socket_is_client_gone(int failure);
 
 /* Writes the peer's address without its port; an IPv4 address mapped into IPv6 as IPv4. */
 int socket_peer_address(int descriptor, char text[SOCKET_ADDRESS_MAX]);

@@ -27,7 +27,7 @@ const compiler = process.env.CC ?? "cc";
 // The same as in binding.gyp, whose Release configuration might set NDEBUG: assertions stay.
 const flags = [
   "-std=c11",
-  "-O2",
+  "-O3",
   "-fPIC",
   "-shared",
   "-fvisibility=hidden",

@@ -223,14 +223,18 @@ describe("a client with a long queue", () => {
     await gateway.stop();
   });
 
-  test("of pongs is not read either", async () => {
+  test("of pongs has no more of them than the soft mark and one read's", async () => {
     const limits = "{ controlFramesPerSecond: 1000000, controlFramesBurst: 1000000 }";
     const gateway = await startInProcess({ limits });
     const client = await RawClient.open(gateway.port);
     client.socket.pause();
     const pings = Buffer.concat(Array(10_000).fill(clientFrame(PING, Buffer.alloc(125))));
     for (let count = 0; count < 20; count += 1) client.send(pings);
-    assert.ok((await settled(client)) > 0, "the gateway took every ping");
+    // Later pongs stand for earlier ones, or the client is not read any more: it depends on how
+    // many came at once.
+    await settled(client);
+    const { queued = 0 } = gateway.gateway.counts().memory;
+    assert.ok(queued > 0 && queued <= 3 * 262_144, `${queued} bytes wait`);
     client.destroy();
     await gateway.stop();
   });

@@ -56,16 +56,17 @@ static int state_of(const struct decoder *decoder) {
 
 /* One piece of a message, in a block of its own that ends where the piece ends. */
 static int unmask_piece(uint8_t *bytes, size_t length, uint32_t key, int state) {
-  const size_t alignment = script_below(ALIGNMENTS);
+  const size_t alignment = script_below(ALIGNMENTS), back = script_below((uint32_t)alignment + 1);
   uint8_t *block = malloc(alignment + length + 1);
   REQUIRE(block != NULL);
   memset(block, GUARD, alignment);
   memcpy(block + alignment, bytes, length);
   block[alignment + length] = GUARD;
-  state = mask_unmask(block + alignment, length, key, state);
-  for (size_t i = 0; i < alignment; i++) REQUIRE(block[i] == GUARD);
+  uint8_t *const to = block + alignment - back;
+  state = mask_unmask(to, block + alignment, length, key, state);
+  for (uint8_t *before = block; before < to; before++) REQUIRE(*before == GUARD);
   REQUIRE(block[alignment + length] == GUARD);
-  memcpy(bytes, block + alignment, length);
+  memcpy(bytes, to, length);
   free(block);
   return state;
 }

@@ -35,7 +35,7 @@ void oracle_check(const struct model *model);
 /* A slot was filled by adopting or accepting. */
 void oracle_opened(struct model *model, int32_t slot, struct file *file, bool is_listening);
 /* Runs a turn and checks all that it did; the number of records. */
-int32_t oracle_turn(struct model *model);
+int32_t oracle_turn(struct model *model, int32_t events_max);
 /* Flushes these slots, or all of the model's slots that are owed something among them. */
 void oracle_flush(struct model *model, const int32_t *slots, size_t count);
 void oracle_write(struct model *model, int32_t slot, const uint8_t *bytes, size_t length);

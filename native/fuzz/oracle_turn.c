@@ -97,7 +97,7 @@ static void follow_bytes(struct cursor *cursor, int32_t slot, int32_t length) {
   cursor->input_end = offset + length;
 }
 
-static void follow_read(struct cursor *cursor, int32_t slot) {
+static void follow_read(struct cursor *cursor, int32_t slot, bool is_more) {
   const struct place *place = &cursor->model->places[slot];
   struct call call;
   do {
@@ -106,6 +106,8 @@ static void follow_read(struct cursor *cursor, int32_t slot) {
   } while (call.result == -EINTR);
   if (call.result > 0) {
     follow_bytes(cursor, slot, (int32_t)call.result);
+    if ((is_more || call.result == cursor->read_max) && place->interest == INTEREST_READ)
+      next_call(cursor, CALL_CHANGE, place->descriptor);
   } else if (call.result == 0) {
     plain_record(cursor, slot, RECORD_END, 0);
   } else if (call.result != -EAGAIN) {
@@ -132,10 +134,10 @@ static void follow_event(struct cursor *cursor, const struct delivered *event) {
     return;
   }
   if ((event->events & EPOLLOUT) != 0) plain_record(cursor, (int32_t)slot, RECORD_WRITABLE, 0);
-  if ((place->interest & INTEREST_READ) != 0) {
-    if (is_broken || (event->events & EPOLLIN) != 0) follow_read(cursor, (int32_t)slot);
-  } else if (is_broken) {
-    follow_hang_up(cursor, (int32_t)slot);
+  if ((place->interest & INTEREST_READ) == 0) {
+    if (is_broken) follow_hang_up(cursor, (int32_t)slot);
+  } else if (is_broken || (event->events & EPOLLIN) != 0) {
+    follow_read(cursor, (int32_t)slot, event->events != EPOLLIN);
   }
 }
 
@@ -149,16 +151,17 @@ static int32_t expected_read_max(const struct poller_options *options) {
   return bytes < share ? bytes : share;
 }
 
-int32_t oracle_turn(struct model *model) {
+int32_t oracle_turn(struct model *model, int32_t events_max) {
   const struct poller_options *options = &model->options;
   trace_begin();
-  const int32_t count = poller_turn(model->poller);
+  const int32_t count = poller_turn(model->poller, events_max);
   struct cursor cursor = {.model = model,
                           .records_count = count,
                           .input_end = options->input_start,
                           .accepts_left = options->accepts_max,
                           .read_max = expected_read_max(options)};
-  REQUIRE(count >= 0 && count <= 2 * options->events_max + options->accepts_max);
+  REQUIRE(trace.events_count <= events_max);
+  REQUIRE(count >= 0 && count <= 2 * events_max + options->accepts_max);
   for (int32_t slot = 0; slot < options->slots; slot++) model->places[slot].is_spent = false;
   for (int i = 0; i < trace.events_count; i++) follow_event(&cursor, &trace.events[i]);
   REQUIRE(cursor.record == count && cursor.call == trace.calls_count);

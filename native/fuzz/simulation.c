@@ -90,6 +90,10 @@ struct file *file_pick(enum file_kind kind, uint32_t n) {
   return NULL;
 }
 
+void file_stir(struct file *file) {
+  if ((file->wanted & EPOLLET) != 0) file->is_disarmed = false;
+}
+
 static uint8_t mixed(uint32_t seed, uint64_t position) {
   const uint64_t mix = (seed * UINT64_C(0x9e3779b97f4a7c15)) ^ (position * UINT64_C(0xd6e8feb8));
   return (uint8_t)(mix ^ mix >> 17 ^ mix >> 41);
@@ -152,6 +156,7 @@ static uint32_t ready_events(const struct file *file) {
   uint32_t events = 0;
   if (file->kind == FILE_LISTENER) return file->waiting > 0 ? EPOLLIN & file->wanted : 0;
   if (file->arrived > file->received || file->is_ended || file->failure != 0) events |= EPOLLIN;
+  if (file->is_ended) events |= EPOLLRDHUP;
   if (file->is_hung_up) events |= EPOLLHUP | EPOLLIN;
   if (file->failure != 0) events |= EPOLLERR;
   /* A socket whose buffer is full is not writable; the script fills it by the next call. */
@@ -166,7 +171,7 @@ static int gather(struct epoll_event *events, int max) {
     if (file->kind == FILE_NONE || !file->is_watched || file->is_disarmed) continue;
     const uint32_t ready = ready_events(file);
     if (ready == 0) continue;
-    if ((file->wanted & EPOLLONESHOT) != 0) file->is_disarmed = true;
+    if ((file->wanted & (EPOLLONESHOT | EPOLLET)) != 0) file->is_disarmed = true;
     events[count++] = (struct epoll_event){.events = ready, .data.u64 = file->id};
   }
   return count;

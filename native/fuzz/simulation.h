@@ -23,7 +23,7 @@ struct file {
   bool is_watched;  /* in epoll, with these: */
   uint32_t wanted;
   uint64_t id;
-  bool is_disarmed; /* its one shot is spent */
+  bool is_disarmed; /* its one shot is spent, or its edge */
   bool is_nonblocking, is_closed_on_exec;
   uint32_t waiting;  /* clients in a listener's queue */
   uint32_t listener; /* the serial of a socket's listener */
@@ -34,8 +34,8 @@ struct file {
   bool resets, is_shut;       /* SO_LINGER 0; our FIN */
 };
 
-enum call_kind { CALL_ACCEPT = 1, CALL_RECV, CALL_SEND, CALL_ADD, CALL_CHANGE, CALL_REMOVE,
-                 CALL_LINGER, CALL_SHUTDOWN, CALL_CLOSE };
+enum call_kind { CALL_ACCEPT = 1, CALL_RECV, CALL_SEND, CALL_SEND_MORE, CALL_ADD, CALL_CHANGE,
+                 CALL_REMOVE, CALL_LINGER, CALL_SHUTDOWN, CALL_CLOSE };
 
 struct call {
   enum call_kind kind;
@@ -74,6 +74,9 @@ struct file *file_open(enum file_kind kind);
 struct file *file_of(int descriptor);
 /* The n-th file of this kind, closed ones that others hold included; NULL when there is none. */
 struct file *file_pick(enum file_kind kind, uint32_t n);
+
+/* Something came from the client: an edge. */
+void file_stir(struct file *file);
 
 uint8_t byte_from_client(const struct file *file, uint64_t position);
 uint8_t byte_to_client(const struct file *file, uint64_t position);

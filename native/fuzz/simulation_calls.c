@@ -97,12 +97,20 @@ static int take_failure(struct file *socket) {
 }
 
 static int64_t receive(struct file *socket, uint8_t *bytes, size_t length) {
-  if (script_chance(10)) return script_chance(2) ? -EAGAIN : -EINTR;
+  if (script_chance(10)) {
+    /* The bytes that it has nothing of yet are an edge when they are there. */
+    file_stir(socket);
+    return script_chance(2) ? -EAGAIN : -EINTR;
+  }
   if (socket->failure != 0) return take_failure(socket);
   const uint64_t there = socket->arrived - socket->received;
   if (there == 0) return socket->is_ended ? 0 : -EAGAIN;
   size_t count = there < length ? (size_t)there : length;
-  if (script_chance(4)) count = 1 + script_below((uint32_t)count);
+  if (script_chance(4)) {
+    /* The rest comes only now, after the read. */
+    count = 1 + script_below((uint32_t)count);
+    file_stir(socket);
+  }
   for (size_t i = 0; i < count; i++) bytes[i] = byte_from_client(socket, socket->received + i);
   socket->received += count;
   return (int64_t)count;
@@ -133,19 +141,23 @@ static void take_bytes(struct file *socket, const uint8_t *bytes, size_t count) 
   socket->sent += count;
 }
 
+static enum call_kind send_kind(int flags) {
+  return (flags & MSG_MORE) != 0 ? CALL_SEND_MORE : CALL_SEND;
+}
+
 ssize_t __wrap_send(int descriptor, const void *bytes, size_t length, int flags) {
   if (!is_simulated) return __real_send(descriptor, bytes, length, flags);
   struct file *socket = expect(descriptor, FILE_SOCKET);
-  REQUIRE(flags == (MSG_NOSIGNAL | MSG_DONTWAIT));
+  REQUIRE((flags & ~MSG_MORE) == (MSG_NOSIGNAL | MSG_DONTWAIT));
   const int64_t count = capacity(socket, length);
   if (count > 0) take_bytes(socket, bytes, (size_t)count);
-  return noted(CALL_SEND, descriptor, length, count);
+  return noted(send_kind(flags), descriptor, length, count);
 }
 
 ssize_t __wrap_sendmsg(int descriptor, const struct msghdr *message, int flags) {
   if (!is_simulated) return __real_sendmsg(descriptor, message, flags);
   struct file *socket = expect(descriptor, FILE_SOCKET);
-  REQUIRE(flags == (MSG_NOSIGNAL | MSG_DONTWAIT) && message->msg_iovlen > 0);
+  REQUIRE((flags & ~MSG_MORE) == (MSG_NOSIGNAL | MSG_DONTWAIT) && message->msg_iovlen > 0);
   REQUIRE(message->msg_iovlen <= 1024); /* UIO_MAXIOV, beyond which the call fails */
   size_t length = 0;
   for (size_t i = 0; i < message->msg_iovlen; i++) length += message->msg_iov[i].iov_len;
@@ -157,7 +169,7 @@ ssize_t __wrap_sendmsg(int descriptor, const struct msghdr *message, int flags) 
     take_bytes(socket, vector->iov_base, part);
     left -= part;
   }
-  return noted(CALL_SEND, descriptor, length, count);
+  return noted(send_kind(flags), descriptor, length, count);
 }
 
 int __wrap_shutdown(int descriptor, int how) {

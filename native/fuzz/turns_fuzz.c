@@ -81,11 +81,12 @@ static int32_t pick_open(bool also_listening) {
 static void owe(int32_t slot, int32_t length) {
   struct poller_options *options = &model.options;
   struct place *place = &model.places[slot];
-  if (model.entries_used == ENTRIES_MAX || model.output_used + length > OUTPUT_BYTES) return;
+  if (model.entries_used == ENTRIES_MAX || model.output_used + length >= OUTPUT_BYTES) return;
   const int32_t entry = model.entries_used++, offset = options->input_end + model.output_used;
   for (int32_t i = 0; i < length; i++)
     options->arena[offset + i] = byte_to_client(place->file, place->sent + place->owed++);
-  model.output_used += length;
+  /* Some stand side by side, and leave as one. */
+  model.output_used += length + (length & 1);
   int32_t *fields = options->entries + entry * ENTRY_STRIDE;
   fields[0] = offset;
   fields[1] = length;
@@ -112,6 +113,13 @@ static void flush_slots(void) {
     model.places[slot].owed = 0;
   }
   model.entries_used = model.output_used = 0;
+}
+
+/* A FIN, behind what the slot is owed where it is owed something. */
+static void finish(int32_t slot) {
+  const int32_t last = model.places[slot].last_entry;
+  if (last < 0) oracle_shutdown(&model, slot);
+  else model.options.entries[last * ENTRY_STRIDE + 2] = CHAIN_FIN;
 }
 
 static void write_slot(int32_t slot) {
@@ -155,7 +163,7 @@ static void act_as_caller(uint32_t what) {
   if (what == OWE_MANY)
     for (uint32_t left = script_below(600); left > 0; left--) owe(slot, 1);
   if (what == WRITE) write_slot(slot);
-  if (what == SHUTDOWN) oracle_shutdown(&model, slot);
+  if (what == SHUTDOWN) finish(slot);
 }
 
 /* Of one socket; more would only take more turns. */
@@ -173,6 +181,7 @@ static void act_as_client(uint32_t what) {
   if (what == FINISH) file->is_ended = true;
   if (what == RESET) file->failure = script_chance(3) ? ETIMEDOUT : ECONNRESET;
   if (what == HANG_UP) file->is_ended = file->is_hung_up = true;
+  if (what == SEND || what == FINISH || what == RESET || what == HANG_UP) file_stir(file);
   if (what == RELEASE) {
     /* The other process closes its copy, and takes the file out of epoll if it was the last. */
     file->is_held = false;
@@ -184,7 +193,7 @@ static void act(void) {
   const uint32_t what = script_below(CALLERS + CLIENTS + 6);
   if (what < CALLERS) act_as_caller(what);
   else if (what < CALLERS + CLIENTS) act_as_client(what - CALLERS);
-  else oracle_turn(&model);
+  else oracle_turn(&model, 1 + (int32_t)script_below((uint32_t)model.options.events_max));
 }
 
 /* No other process holds what was closed here; from the last one, since the others move up. */
@@ -202,7 +211,7 @@ static void check_silence(void) {
     if (model.places[slot].is_open) oracle_watch(&model, slot, 0);
   release_closed_files();
   for (int i = 0; i < TURNS_MAX; i++) {
-    oracle_turn(&model);
+    oracle_turn(&model, model.options.events_max);
     if (trace.events_count == 0) return;
   }
   REQUIRE(trace.events_count == 0);
@@ -213,7 +222,8 @@ static void check_all_is_read(void) {
   for (int32_t slot = 0; slot < model.options.slots; slot++)
     if (model.places[slot].is_open && !model.places[slot].is_listening)
       oracle_watch(&model, slot, INTEREST_READ);
-  for (int32_t count; (count = oracle_turn(&model)) > 0; release_closed_files())
+  const int32_t events_max = model.options.events_max;
+  for (int32_t count; (count = oracle_turn(&model, events_max)) > 0; release_closed_files())
     for (int32_t i = 0; i < count; i++) {
       const int32_t *fields = model.options.batch + i * BATCH_STRIDE;
       const bool is_over = fields[1] == RECORD_END || fields[1] == RECORD_FAILED;

@@ -106,7 +106,7 @@ TEST(dial_refused, "where nobody listens the slot fails with ECONNREFUSED once, 
   CHECK(slot > 0);
   CHECK_EQUAL(dialled_record(&fixture, slot, RECORD_FAILED), ECONNREFUSED);
   /* The hang-up that silencing lets through is reported to nobody. */
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   CHECK(!fixture_ready(&fixture));
   poller_close(fixture.poller, slot, false);
   fixture_close(&fixture);
@@ -117,7 +117,7 @@ TEST(dial_closed, "a slot that is closed before it is connected reports nothing"
   fixture_open(&fixture);
   const int32_t slot = poller_dial(fixture.poller, "127.0.0.1", dead_port(), "");
   poller_close(fixture.poller, slot, true);
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   const int32_t again = poller_dial(fixture.poller, "127.0.0.1", (uint16_t)fixture.port, "");
   CHECK_EQUAL(again, slot);
   dialled_record(&fixture, again, RECORD_WRITABLE);

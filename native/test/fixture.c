@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -114,6 +115,13 @@ int client_read(int client) {
   return count < 0 ? -errno : (int)count;
 }
 
+uint32_t client_segments(int client) {
+  struct tcp_info info;
+  socklen_t length = sizeof info;
+  CHECK_EQUAL(getsockopt(client, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+  return info.tcpi_segs_in - 1;
+}
+
 void client_reset(int client) {
   const struct linger none = {.l_onoff = 1, .l_linger = 0};
   setsockopt(client, SOL_SOCKET, SO_LINGER, &none, sizeof none);
@@ -137,7 +145,7 @@ static bool wait_ready(const struct fixture *fixture, int milliseconds) {
 
 int32_t fixture_turn(struct fixture *fixture) {
   CHECK(wait_ready(fixture, WAIT_MS));
-  return poller_turn(fixture->poller);
+  return poller_turn(fixture->poller, fixture->options.events_max);
 }
 
 bool fixture_ready(const struct fixture *fixture) { return wait_ready(fixture, 0); }
@@ -166,6 +174,7 @@ void fixture_owe(struct fixture *fixture, int32_t slot, const char *text) {
   int32_t *fields = options->entries + entry * ENTRY_STRIDE;
   int32_t offset = options->input_end;
   if (entry > 0) offset = fields[-ENTRY_STRIDE] + fields[-ENTRY_STRIDE + 1];
+  if (!fixture->owes_side_by_side) offset++;
   memcpy(options->arena + offset, text, strlen(text));
   fields[0] = offset;
   fields[1] = (int32_t)strlen(text);

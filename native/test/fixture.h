@@ -15,6 +15,7 @@ struct fixture {
   int port;
   int32_t listener; /* its slot */
   int32_t entries_used;
+  bool owes_side_by_side; /* entries, rather than a byte apart */
 };
 
 /* What most tests want; a test may change it before fixture_open. */
@@ -33,6 +34,8 @@ void client_send(int client, const char *text);
 void client_expect(int client, const void *bytes, size_t length);
 /* What one recv says: bytes, 0 or -errno. */
 int client_read(int client);
+/* Segments that it was sent so far, without the one that answered its SYN. */
+uint32_t client_segments(int client);
 /* Closes with a RST. */
 void client_reset(int client);
 

@@ -14,7 +14,7 @@ TEST(paused, "a paused socket is neither read nor reported, not even for the pee
   client_send(client, "hello");
   shutdown(client, SHUT_WR);
   CHECK(!fixture_ready(&fixture));
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   poller_watch(fixture.poller, slot, INTEREST_READ);
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_BYTES);
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_END);
@@ -47,7 +47,7 @@ TEST(writable, "WRITE is reported every turn until it is off, before the bytes o
   CHECK_EQUAL(fixture_find(&fixture, 2, slot, RECORD_WRITABLE), 0);
   CHECK_EQUAL(fixture_find(&fixture, 2, slot, RECORD_BYTES), 1);
   poller_watch(fixture.poller, slot, 0);
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   fixture_part(&fixture, client);
 }
 
@@ -62,7 +62,7 @@ static void check_hang_up(unsigned interest) {
   CHECK(fixture_find(&fixture, count, slot, RECORD_HANGUP) >= 0);
   CHECK_EQUAL(fixture_find(&fixture, count, slot, RECORD_FAILED), -1);
   /* A silenced writer may still wake the loop once, and then never. */
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   CHECK(!fixture_ready(&fixture));
   /* Neither pausing nor wanting to write wakes it again. */
   poller_watch(fixture.poller, slot, 0);
@@ -109,7 +109,7 @@ TEST(hangup_again, "a slot used again after a hang-up begins without its memory"
   client_reset(client);
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_HANGUP);
   poller_close(fixture.poller, slot, false);
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   CHECK_EQUAL(fixture_accept(&fixture, &client), slot);
   poller_watch(fixture.poller, slot, INTEREST_WRITE);
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_WRITABLE);

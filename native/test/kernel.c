@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 struct script kernel_send, kernel_recv, kernel_accept, kernel_epoll_ctl, kernel_epoll_wait;
+size_t kernel_send_vectors;
 
 static bool forged;
 static struct epoll_event forged_event;
@@ -56,6 +57,7 @@ static size_t limited(int64_t step, size_t length) {
 
 ssize_t __wrap_send(int descriptor, const void *bytes, size_t length, int flags) {
   const int64_t step = take_step(&kernel_send);
+  kernel_send_vectors = 1;
   if (fails(step)) return -1;
   return __real_send(descriptor, bytes, limited(step, length), flags);
 }
@@ -63,6 +65,7 @@ ssize_t __wrap_send(int descriptor, const void *bytes, size_t length, int flags)
 /* A limit may fall inside a vector, as it does in the kernel. */
 ssize_t __wrap_sendmsg(int descriptor, const struct msghdr *message, int flags) {
   const int64_t step = take_step(&kernel_send);
+  kernel_send_vectors = message->msg_iovlen;
   if (fails(step)) return -1;
   struct iovec vectors[1024];
   struct msghdr copy = *message;

@@ -18,6 +18,7 @@ struct script {
 };
 
 extern struct script kernel_send; /* send and sendmsg */
+extern size_t kernel_send_vectors; /* of the last of them */
 extern struct script kernel_recv;
 extern struct script kernel_accept;
 extern struct script kernel_epoll_ctl;

@@ -44,7 +44,7 @@ static int classified(int state) { return state > UTF8_REJECT ? UTF8_STATES : st
 static int check(const uint8_t *bytes, size_t length, int state) {
   uint8_t copy[BUFFER];
   memcpy(copy, bytes, length);
-  return mask_unmask(copy, length, 0, state);
+  return mask_unmask(copy, copy, length, 0, state);
 }
 
 static void check_splits(const uint8_t *bytes, size_t length) {
@@ -67,7 +67,21 @@ TEST(unmask_all_lengths, "unmask equals the byte loop at every alignment and len
       const uint8_t key_bytes[4] = {key, key >> 8, key >> 16, key >> 24};
       for (size_t i = 0; i < BUFFER; i++) memory[i] = expected[i] = (uint8_t)test_random();
       for (size_t i = 0; i < length; i++) expected[start + i] ^= key_bytes[i % 4];
-      CHECK_EQUAL(mask_unmask(memory + start, length, key, UTF8_OFF), UTF8_OFF);
+      CHECK_EQUAL(mask_unmask(memory + start, memory + start, length, key, UTF8_OFF), UTF8_OFF);
+      CHECK_EQUAL(memcmp(memory, expected, BUFFER), 0);
+    }
+  }
+}
+
+TEST(unmask_moves, "unmask may move the bytes towards the front, over those that it read") {
+  uint8_t memory[BUFFER], expected[BUFFER];
+  for (size_t back = 1; back < 40; back++) {
+    for (size_t length = 0; length <= 200; length++) {
+      for (size_t i = 0; i < BUFFER; i++) memory[i] = expected[i] = (uint8_t)test_random();
+      const uint32_t key = test_random();
+      for (size_t i = 0; i < length; i++)
+        expected[i] = memory[back + i] ^ (uint8_t)(key >> 8 * (i % 4));
+      mask_unmask(memory, memory + back, length, key, UTF8_ACCEPT);
       CHECK_EQUAL(memcmp(memory, expected, BUFFER), 0);
     }
   }
@@ -78,8 +92,8 @@ TEST(unmask_checked, "unmask gives the same bytes when it checks them as well") 
   for (size_t length = 0; length <= 200; length++) {
     const uint32_t key = test_random();
     for (size_t i = 0; i < length; i++) plain[i] = checked[i] = (uint8_t)test_random();
-    mask_unmask(plain, length, key, UTF8_OFF);
-    const int state = mask_unmask(checked, length, key, UTF8_ACCEPT);
+    mask_unmask(plain, plain, length, key, UTF8_OFF);
+    const int state = mask_unmask(checked, checked, length, key, UTF8_ACCEPT);
     CHECK_EQUAL(memcmp(plain, checked, length), 0);
     CHECK_EQUAL(classified(state), naive_utf8(plain, length));
   }
@@ -145,10 +159,10 @@ TEST(utf8_places, "a sequence is judged alike at every place of a longer text an
       memcpy(text + place, PIECES[piece], strlen(PIECES[piece]));
       for (size_t split = 0; split <= sizeof text; split += 4) {
         memcpy(masked, text, sizeof text);
-        mask_unmask(masked, sizeof text, key, UTF8_OFF);
-        int state = mask_unmask(masked, split, key, UTF8_ACCEPT);
+        mask_unmask(masked, masked, sizeof text, key, UTF8_OFF);
+        int state = mask_unmask(masked, masked, split, key, UTF8_ACCEPT);
         CHECK_EQUAL(classified(state), naive_utf8(text, split));
-        state = mask_unmask(masked + split, sizeof text - split, key, state);
+        state = mask_unmask(masked + split, masked + split, sizeof text - split, key, state);
         CHECK_EQUAL(classified(state), naive_utf8(text, sizeof text));
         CHECK_EQUAL(memcmp(masked, text, sizeof text), 0);
       }
@@ -160,7 +174,7 @@ TEST(utf8_sticky, "once rejected stays rejected, and an empty piece changes noth
   uint8_t text[64];
   memset(text, 'a', sizeof text);
   for (int state = UTF8_OFF; state < UTF8_STATES; state++)
-    CHECK_EQUAL(mask_unmask(text, 0, 0, state), state);
+    CHECK_EQUAL(mask_unmask(text, text, 0, 0, state), state);
   CHECK_EQUAL(check(text, sizeof text, UTF8_REJECT), UTF8_REJECT);
   CHECK_EQUAL(check(text, 8, UTF8_REJECT), UTF8_REJECT);
   CHECK_EQUAL(check(text, 3, UTF8_REJECT), UTF8_REJECT);

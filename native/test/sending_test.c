@@ -53,6 +53,23 @@ TEST(flush_chain, "a chain leaves in its order with one call") {
   check_flush(3, "abcdefghi");
 }
 
+TEST(flush_side_by_side, "entries that stand side by side in the arena leave as one piece") {
+  struct fixture fixture;
+  int client;
+  const int32_t slot = fixture_meet(&fixture, &client);
+  fixture.owes_side_by_side = true;
+  for (int i = 0; i < 3; i++) fixture_owe(&fixture, slot, THREE[i]);
+  fixture.owes_side_by_side = false;
+  CHECK_EQUAL(flush_one(&fixture, slot), 0);
+  CHECK_EQUAL(kernel_send_vectors, 1);
+  client_expect(client, "abcdefghi", 9);
+  for (int i = 0; i < 3; i++) fixture_owe(&fixture, slot, THREE[i]);
+  CHECK_EQUAL(flush_one(&fixture, slot), 0);
+  CHECK_EQUAL(kernel_send_vectors, 3);
+  client_expect(client, "abcdefghi", 9);
+  fixture_part(&fixture, client);
+}
+
 TEST(flush_interleaved, "entries of two slots that lie interleaved reach each its own client") {
   struct fixture fixture = fixture_defaults();
   int clients[2];
@@ -268,6 +285,52 @@ TEST(shutdown_verb, "shutdown ends our side behind what was written, and reading
   close(client);
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_END);
   poller_shutdown(fixture.poller, slot); /* the second one finds nobody, and says nothing */
+  fixture_close(&fixture);
+}
+
+/* Flushes so many of THREE with a FIN behind; `taken` bytes of them are taken, 0 for all. */
+static int32_t flush_with_fin(struct fixture *fixture, int *client, int count, int taken) {
+  const int32_t slot = open_owing(fixture, client, THREE, count);
+  fixture->options.entries[(count - 1) * ENTRY_STRIDE + 2] = CHAIN_FIN;
+  if (taken > 0) kernel_script(&kernel_send, taken);
+  CHECK_EQUAL(flush_one(fixture, slot), taken > 0 ? 1 : 0);
+  return slot;
+}
+
+TEST(flush_fin, "a chain that a FIN follows ends our side in the packet of its last bytes") {
+  for (int count = 1; count <= 3; count += 2) {
+    struct fixture fixture;
+    int client;
+    const int32_t slot = flush_with_fin(&fixture, &client, count, 0);
+    CHECK_EQUAL(fixture.options.heads[slot], -1);
+    client_expect(client, "abcdefghi", count == 1 ? 3 : 9);
+    CHECK_EQUAL(client_read(client), 0);
+    CHECK_EQUAL(client_segments(client), 1);
+    fixture_part(&fixture, client);
+  }
+}
+
+TEST(flush_fin_short, "a chain that did not leave whole is followed by no FIN") {
+  struct fixture fixture;
+  int client;
+  const int32_t slot = flush_with_fin(&fixture, &client, 3, 5);
+  check_pair(&fixture, 0, slot, 5);
+  client_expect(client, "abcde", 5);
+  CHECK_EQUAL(poller_write(fixture.poller, slot, (const uint8_t *)"!", 1), 1);
+  client_expect(client, "!", 1);
+  fixture_part(&fixture, client);
+}
+
+TEST(end_behind_fin, "behind our FIN too, what a peer sent is read, and then its end") {
+  struct fixture fixture;
+  int client;
+  const int32_t slot = flush_with_fin(&fixture, &client, 1, 0);
+  client_expect(client, "abc", 3);
+  CHECK_EQUAL(client_read(client), 0);
+  client_send(client, "unread");
+  close(client);
+  fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_BYTES);
+  fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_END);
   fixture_close(&fixture);
 }
 

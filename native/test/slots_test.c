@@ -23,7 +23,7 @@ TEST(free_next_turn, "a slot that was closed is taken again only from the next t
   CHECK_EQUAL(poller_socket(fixture.poller, slot), -1);
   const int unused = dup(poller_socket(fixture.poller, fixture.listener));
   CHECK_EQUAL(poller_adopt(fixture.poller, unused), -ENOBUFS);
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   CHECK_EQUAL(fixture_accept(&fixture, &third), slot);
   close(unused);
   close(first);
@@ -47,7 +47,7 @@ TEST(taken_between, "a slot that is taken between turns leaves those closed late
         poller_adopt(fixture.poller, dup(poller_socket(fixture.poller, fixture.listener)));
     CHECK(adopted == 4 || adopted == 5);
   }
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   for (int i = 0; i < 2; i++) {
     const int32_t adopted =
         poller_adopt(fixture.poller, dup(poller_socket(fixture.poller, fixture.listener)));
@@ -85,7 +85,8 @@ TEST(stale_event, "an event of a slot that was closed and is used again in the b
   CHECK_EQUAL(kernel_recv.calls, 0);
   fixture_only(&fixture, fixture_turn(&fixture), slot, RECORD_BYTES);
   kernel_forge_event(id_of(&fixture, slot), EPOLLIN);
-  CHECK_EQUAL(poller_turn(fixture.poller), 0); /* the right generation is read: EAGAIN */
+  /* The right generation is read: EAGAIN. */
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   CHECK_EQUAL(kernel_recv.calls, 2);
   close(old);
   close(young);
@@ -105,7 +106,7 @@ TEST(shared_descriptor, "a closed slot is silent though another process still ho
   poller_close(fixture.poller, fixture.listener, false);
   const int waiting = client_connect(fixture.port);
   CHECK(!fixture_ready(&fixture)); /* a listener leaves epoll as it closes */
-  CHECK_EQUAL(poller_turn(fixture.poller), 0);
+  CHECK_EQUAL(poller_turn(fixture.poller, fixture.options.events_max), 0);
   close(waiting);
   close(listening);
   fixture_part(&fixture, client);

@@ -11,7 +11,29 @@ export interface ListenAddress {
   port: number;
 }
 
-export type ServiceConfiguration = { kind: "echo" } | { kind: "http"; url: string };
+export type ServiceConfiguration =
+  | { kind: "echo" }
+  | { kind: "http"; url: string }
+  | NatsServiceConfiguration;
+
+export interface NatsServiceConfiguration {
+  kind: "nats";
+  /** URLs of one cluster. */
+  servers: string[];
+  /** A path, as those of `tls` are. */
+  credentials?: string | undefined;
+  token?: string | undefined;
+  user?: string | undefined;
+  password?: string | undefined;
+  tls?:
+    | { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }
+    | undefined;
+  delivery: "at-most-once" | "at-least-once";
+  /** Where `at-least-once` stores. */
+  stream: string;
+  /** What every subject begins with. */
+  prefix: string;
+}
 
 export interface HubConfiguration {
   paths: string[];
@@ -23,6 +45,8 @@ export interface HubConfiguration {
   consent: boolean;
   /** Whether permessage-deflate is negotiated with clients that offer it. */
   compression: boolean;
+  /** Whether events go to the service in batches. */
+  batch: boolean;
   slowConsumer: ParsedHub["slowConsumer"];
   /** The gateway's, with what the hub sets for itself. */
   limits: HubLimits;

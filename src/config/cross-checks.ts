@@ -9,6 +9,7 @@ import { isLoopback, overlaps, parseListenAddress } from "./listen-address.ts";
 import { ambiguities, type PathPattern, parsePathPattern } from "./path-pattern.ts";
 import { formatPath, type KeyPath, type Mistake } from "./problem.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, HUB_NAME } from "./schema.ts";
+import { checkService } from "./service.ts";
 
 type Mapping = Record<string, unknown>;
 type LimitKey = keyof typeof gatewayLimitShape;
@@ -19,7 +20,10 @@ export function crossChecks(value: unknown): Mistake[] {
   return [
     ...checkHubNames(root),
     ...checkPaths(hubs),
-    ...Object.entries(hubs).flatMap(([name, hub]) => checkEcho(name, mapping(hub))),
+    ...Object.entries(hubs).flatMap(([name, hub]) => [
+      ...checkEcho(name, mapping(hub)),
+      ...checkService(mapping(hub), ["hubs", name]),
+    ]),
     ...checkAddresses(root),
     ...checkAdmin(mapping(root.admin)),
     ...checkLimits(mapping(root.limits)),

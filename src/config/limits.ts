@@ -62,6 +62,23 @@ export const hubLimitShape = {
     "Events of a hub on their way to its service from one worker, of which a part is kept for " +
       "connect events. On breach: the next ones wait.",
   ),
+  batchEventsMax: limit(
+    256,
+    [1, 100_000],
+    "Events of one batch, with `batch: on`. On breach: the next ones wait for the next batch.",
+  ),
+  batchBytesMax: limit(
+    256 * KIB,
+    [KIB, 64 * MIB],
+    "Bytes of one batch, as it is sent; an event that has more goes alone. On breach: the " +
+      "next ones wait for the next batch.",
+  ),
+  batchesInflightMax: limit(
+    4,
+    [1, COUNT_MAX],
+    "Batches of a hub on their way to its service from one worker. On breach: the next " +
+      "events wait, and gather.",
+  ),
   serviceConnectionAgeMs: limit(
     60_000,
     [1, MILLISECONDS_MAX],
@@ -177,7 +194,8 @@ export const gatewayLimitShape = {
   closeTimeoutMs: limit(
     5000,
     [1, MILLISECONDS_MAX],
-    "Milliseconds for the client to finish the close. On breach: reset.",
+    "Milliseconds for the service to acknowledge what a client sent that we close, and then " +
+      "for the client to finish the close. On breach: closed as it is; reset.",
   ),
   connectionsMax: limit(
     0,

@@ -49,6 +49,7 @@ test("the smallest configuration has the defaults of the documentation", () => {
   assert.deepEqual(chat?.signingKeys, []);
   assert.equal(chat?.consent, false);
   assert.equal(chat?.compression, false);
+  assert.equal(chat?.batch, false);
   assert.equal(chat?.slowConsumer, "keep");
 });
 
@@ -89,6 +90,9 @@ test("every limit has its default", () => {
     serviceTimeoutMs: 10000,
     serviceResponseBytesMax: 1048576,
     serviceInflightMax: 256,
+    batchEventsMax: 256,
+    batchBytesMax: 262144,
+    batchesInflightMax: 4,
     serviceConnectionAgeMs: 60000,
     connectionStateBytesMax: 4096,
     lifecycleQueueMax: 100000,
@@ -114,11 +118,11 @@ hubs:
     origins: [https://App.example:443, "http://localhost:3000", "*"]
     signingKeys: [first, second]
     compression: on
-    batch: off
+    batch: on
     consent: on
     slowConsumer: drop-oldest
     dialect: cloudevents
-    limits: { messageBytesMax: 2048, messagesPerSecond: 0 }
+    limits: { messageBytesMax: 2048, batchEventsMax: 100, messagesPerSecond: 0 }
   other: { service: { url: "https://service.example/a?b=c" } }
 admin: { address: 0.0.0.0:8001, keys: [ \${HEADGATE_KEY} ] }
 workers: auto
@@ -141,6 +145,7 @@ limits: { messageBytesMax: 4096, bufferBudgetBytes: 1000000, drainTimeoutMs: 250
     signingKeys: ["first", "second"],
     consent: true,
     compression: true,
+    batch: true,
     slowConsumer: "drop-oldest",
     limits: {
       messageBytesMax: 2048,
@@ -152,6 +157,9 @@ limits: { messageBytesMax: 4096, bufferBudgetBytes: 1000000, drainTimeoutMs: 250
       serviceTimeoutMs: 10000,
       serviceResponseBytesMax: 1048576,
       serviceInflightMax: 256,
+      batchEventsMax: 100,
+      batchBytesMax: 262144,
+      batchesInflightMax: 4,
       serviceConnectionAgeMs: 60000,
     },
   });
@@ -291,11 +299,11 @@ test("one service without a file is one hub at /", () => {
 
 test("a mistake in an option is told by the option's name", () => {
   assert.throws(
-    () => configurationForService("nats://x", "8000"),
+    () => configurationForService("link://x", "8000"),
     (error) => {
       assert.ok(error instanceof ConfigurationError);
       const [service, listen] = error.problems.map(formatProblem);
-      assert.match(service ?? "", /^--service: nats services are not built yet/);
+      assert.match(service ?? "", /^--service: link services are not built yet/);
       assert.match(listen ?? "", /^--listen: needs a colon before the port/);
       return true;
     },

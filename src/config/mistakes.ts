@@ -17,7 +17,7 @@ import {
 const SHOWN_CHARACTERS_MAX = 60;
 
 /** Parts of a path whose values are secrets, and so never shown. */
-const SECRETS = new Set<string | number>(["key", "keys", "signingKeys"]);
+const SECRETS = new Set<string | number>(["key", "keys", "signingKeys", "token", "password"]);
 
 export function schemaMistakes(issues: readonly z.core.$ZodIssue[], value: unknown): Mistake[] {
   return issues.flatMap((issue) => mistakesOf(issue, value, []));

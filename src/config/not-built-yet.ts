@@ -14,7 +14,6 @@ interface Row {
 }
 
 const any = () => true;
-const switchedOn = (value: unknown) => value === "on" || value === true;
 const oneOf =
   (...values: string[]) =>
   (value: unknown) =>
@@ -25,11 +24,8 @@ const schemes =
     typeof value === "string" && known.some((scheme) => value.toLowerCase().startsWith(scheme));
 
 const linkSentence =
-  'link services are not built yet; use an http: or https: service, or "echo:", or remove it';
-const natsSentence =
-  'nats services are not built yet; use an http: or https: service, or "echo:", or remove it';
+  'link services are not built yet; use an http:, https: or nats: service, or "echo:"';
 const isLink = schemes("link:", "links:", "link+unix:");
-const isNats = schemes("nats:");
 
 const rows: readonly Row[] = [
   {
@@ -60,24 +56,12 @@ const rows: readonly Row[] = [
     sentence: "jwt is not built yet; let the service check tokens (auth.connect), or remove it",
   },
   {
-    path: "hubs.*.batch",
-    refused: switchedOn,
-    sentence: "batch is not built yet; set it to off, or remove it",
-  },
-  {
     path: "hubs.*.dialect",
     refused: oneOf("azure", "aws", "websocket-over-http"),
     sentence: "this dialect is not built yet; set it to cloudevents, or remove it",
   },
   { path: "hubs.*.service", refused: isLink, sentence: linkSentence },
   { path: "hubs.*.service.url", refused: isLink, sentence: linkSentence },
-  { path: "hubs.*.service", refused: isNats, sentence: natsSentence },
-  { path: "hubs.*.service.url", refused: isNats, sentence: natsSentence },
-  {
-    path: "hubs.*.service.delivery",
-    refused: any,
-    sentence: "delivery is not built yet; it comes with nats services, so remove it",
-  },
   {
     path: "profile",
     refused: any,

@@ -36,8 +36,9 @@ const SECTIONS: { title: string; path: (string | number)[]; note?: string }[] = 
   {
     title: "`hubs.<name>.service`",
     path: ["hubs", "<name>", "service"],
-    note: "A URL, or a mapping:",
+    note: "A URL, or a mapping, in which all but `url` is for `nats:` services ([NATS](nats.md)):",
   },
+  { title: "`hubs.<name>.service.tls`", path: ["hubs", "<name>", "service", "tls"] },
   { title: "`hubs.<name>.auth`", path: ["hubs", "<name>", "auth"] },
   {
     title: "`admin`",

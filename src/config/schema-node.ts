@@ -73,8 +73,9 @@ export function expectation(node: SchemaNode): string {
     case "array":
       return `a list, such as [ ${example(node.items)} ]`;
     case "object": {
-      const keys = knownKeys(node);
-      return keys.length === 0 ? "a mapping" : `a mapping with ${keys.slice(0, 3).join(", ")}`;
+      // What it cannot be without, or else what there is, and of that not all.
+      const keys = node.required ?? knownKeys(node).slice(0, 3);
+      return keys.length === 0 ? "a mapping" : `a mapping with ${keys.join(", ")}`;
     }
     default:
       return node.examples === undefined ? "text" : `text such as ${node.examples[0]}`;

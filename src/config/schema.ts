@@ -12,6 +12,8 @@ import {
 } from "./limits.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { parsePathPattern } from "./path-pattern.ts";
+import { service } from "./service.ts";
+import { text } from "./text.ts";
 
 export const DEFAULT_LISTEN = "0.0.0.0:8000";
 export const DEFAULT_ADMIN = "127.0.0.1:8001";
@@ -20,14 +22,6 @@ const WORKERS_MAX = 256;
 
 /** Names travel in the subjects of brokers and in paths, so they are plain. */
 export const HUB_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,127}$/;
-
-/** A text with a check of its own: a sentence that says what is wrong, or undefined. */
-function text(mistakeIn: (text: string) => string | undefined) {
-  return z.string().superRefine((value, context) => {
-    const message = mistakeIn(value);
-    if (message !== undefined) context.addIssue({ code: "custom", message });
-  });
-}
 
 const listenAddress = text((value) => {
   const address = parseListenAddress(value);
@@ -49,10 +43,6 @@ const key = text((value) => {
 const signingKey = text((value) =>
   value === "" ? "is empty; give it a long random value, which the service knows too" : undefined,
 );
-
-const serviceUrl = text(mistakeInServiceUrl).meta({
-  examples: ["http://127.0.0.1:3000/events"],
-});
 
 const origin = text(mistakeInOrigin).meta({ examples: ["https://app.example"] });
 
@@ -88,12 +78,7 @@ const hub = z.strictObject({
         "the service as a parameter. Default: `/client/hubs/` and the hub's name.",
     )
     .optional(),
-  service: z
-    .union([serviceUrl, z.strictObject({ url: serviceUrl.describe("The service's URL.") })])
-    .describe(
-      'Where events go: an `http:` or `https:` URL, `{ url: … }`, or `"echo:"`, ' +
-        "which sends every message back.",
-    ),
+  service,
   auth: z
     .strictObject({
       connect: z
@@ -128,8 +113,11 @@ const hub = z.strictObject({
     )
     .default("off"),
   batch: z
-    .literal("off")
-    .describe("Several events in one request. Only this value until it is built.")
+    .enum(["on", "off"])
+    .describe(
+      "Whether events that wait go to the service together, as a batch of CloudEvents; the " +
+        "service answers each in one array.",
+    )
     .default("off"),
   slowConsumer: z
     .enum(["keep", "drop-newest", "drop-oldest"])
@@ -202,23 +190,6 @@ function withoutDefaults<Shape extends Record<string, z.ZodDefault>>(
     return [key, inner.optional()];
   });
   return Object.fromEntries(entries) as WithoutDefaults<Shape>;
-}
-
-function mistakeInServiceUrl(text: string): string | undefined {
-  if (text === "echo:") return undefined;
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
-  if (scheme !== "http" && scheme !== "https") {
-    return 'must be an http: or https: URL, such as http://127.0.0.1:3000/events, or "echo:"';
-  }
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:\/\//i.test(text)) {
-    return "is not a URL; write it like http://127.0.0.1:3000/events";
-  }
-  if (url.username !== "" || url.password !== "") {
-    return "holds a user name or password; remove it, and let the service check signingKeys";
-  }
-  if (text.includes("#")) return 'has a fragment, which is never sent; remove it from the "#" on';
-  return undefined;
 }
 
 function mistakeInOrigin(text: string): string | undefined {

@@ -64,7 +64,7 @@ checkCases("not YAML", [
 
 checkCases("shape", [
   ["▲# nothing here\n", "hubs", "missing; set it to a mapping"],
-  ["▲- a\n", "", "must be a mapping with name, listen, hubs, not a list"],
+  ["▲- a\n", "", "must be a mapping with hubs, not a list"],
   ["▲workers: 1\n", "hubs", "missing; set it to a mapping"],
   ["▲hubs: {}\n", "hubs", "holds no hub"],
   ["▲hubs:\n", "hubs", "holds no hub"],
@@ -152,7 +152,7 @@ checkCases("services", [
   ],
   [hub("slowConsumer: ▲dropOldest"), "hubs.chat.slowConsumer", 'did you mean "drop-oldest"?'],
   [hub("compression: ▲maybe"), "hubs.chat.compression", 'must be on or off, not "maybe"'],
-  [hub("batch: ▲maybe"), "hubs.chat.batch", 'must be off, not "maybe"'],
+  [hub("batch: ▲maybe"), "hubs.chat.batch", 'must be on or off, not "maybe"'],
   [hub("signingKeys: [a, ▲'']"), "hubs.chat.signingKeys[1]", "is empty"],
   [hub("signingKeys: [▲12]"), "hubs.chat.signingKeys[0]", "must be text, not this value"],
   [hub("origins: [▲app.example]"), "hubs.chat.origins[0]", "must be a scheme, a host"],

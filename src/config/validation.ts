@@ -8,6 +8,7 @@ import type {
   HubConfiguration,
   HubLimits,
   ListenAddress,
+  ServiceConfiguration,
 } from "./configuration.ts";
 import { crossChecks, defaultPath } from "./cross-checks.ts";
 import { type ConfigurationDocument, type Position, pathId } from "./document.ts";
@@ -24,6 +25,7 @@ import {
 } from "./problem.ts";
 import { configurationSchema, type ParsedConfiguration, type ParsedHub } from "./schema.ts";
 import { child, type SchemaNode, schemaRoot, takes } from "./schema-node.ts";
+import { DEFAULT_DELIVERY, DEFAULT_PREFIX, DEFAULT_STREAM, isNatsUrl } from "./service.ts";
 
 /** What defaults depend on. */
 export interface Machine {
@@ -122,19 +124,37 @@ function complete(parsed: ParsedConfiguration, machine: Machine): Configuration 
 }
 
 function completeHub(name: string, hub: ParsedHub, limits: GatewayLimits): HubConfiguration {
-  const url = typeof hub.service === "string" ? hub.service : hub.service.url;
-  const isEcho = url === "echo:";
+  const service = completeService(hub.service);
   const own = hub.limits as Partial<HubLimits>;
   return {
     paths: hub.paths ?? [defaultPath(name)],
-    service: isEcho ? { kind: "echo" } : { kind: "http", url },
-    auth: { connect: hub.auth.connect ?? !isEcho },
+    service,
+    auth: { connect: hub.auth.connect ?? service.kind !== "echo" },
     origins: hub.origins?.map(canonicalOrigin),
     signingKeys: hub.signingKeys,
     consent: hub.consent === "on",
     compression: hub.compression === "on",
+    batch: hub.batch === "on",
     slowConsumer: hub.slowConsumer,
     limits: pick({ ...limits, ...own }, hubLimitShape),
+  };
+}
+
+function completeService(written: ParsedHub["service"]): ServiceConfiguration {
+  const {
+    url,
+    servers = [],
+    ...more
+  }: Exclude<typeof written, string> = typeof written === "string" ? { url: written } : written;
+  if (url === "echo:") return { kind: "echo" };
+  if (!isNatsUrl(url)) return { kind: "http", url };
+  return {
+    ...more,
+    kind: "nats",
+    servers: [...new Set([url, ...servers])],
+    delivery: more.delivery ?? DEFAULT_DELIVERY,
+    stream: more.stream ?? DEFAULT_STREAM,
+    prefix: more.prefix ?? DEFAULT_PREFIX,
   };
 }
 

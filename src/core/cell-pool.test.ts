@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "../../test/support/seed.ts";
-import { type Cell, CellPool } from "./cell-pool.ts";
+import { type Cell, CellPool, cellBytesFor } from "./cell-pool.ts";
 
 test("a cell has room for what was asked, and for less than twice as much, or for 64", () => {
   const pool = new CellPool();
@@ -37,8 +37,7 @@ test("pages are shared by many cells, and go when the last of them does", () => 
   assert.equal(pool.bytes, 3 * 4096);
   assert.equal(new Set(cells.map(({ bytes }) => bytes)).size, 3);
   for (const cell of cells) pool.release(cell);
-  // One stays for the next taker.
-  assert.equal(pool.bytes, 4096);
+  assert.equal(pool.bytes, 0);
   assert.equal(pool.take(1).size, 64);
   assert.equal(pool.bytes, 4096);
 });
@@ -62,22 +61,90 @@ test("a released cell is used again before a new page is begun", () => {
   assert.equal(pool.bytes, 2 * 4096);
 });
 
-test("pages to spare go when no cell is in use, and not before", () => {
+test("pages that are free are kept until a trim finds that nobody has needed them since", () => {
   const pool = new CellPool();
-  const kept = pool.take(128);
-  const pages = [0, 0].map(() => {
+  const takeAll = (): Set<Uint8Array> => {
     const cells = Array.from({ length: 3 * 64 }, () => pool.take(64));
     for (const cell of cells) pool.release(cell);
     return new Set(cells.map(({ bytes }) => bytes));
+  };
+  const pages = takeAll();
+  pool.trim();
+  assert.deepEqual(takeAll(), pages);
+  pool.trim();
+  const one = pool.take(64);
+  assert.ok(pages.has(one.bytes));
+  pool.release(one);
+  pool.trim();
+  // One was needed, and is kept; two were not.
+  assert.equal([...takeAll()].filter((bytes) => pages.has(bytes)).length, 1);
+});
+
+/** Cells of 40 sizes, 70 MB in all. */
+function takeMany(pool: CellPool, bytesLeast: number): Cell[] {
+  return Array.from({ length: 40 }, (_, index) => pool.take(bytesLeast + index * 65_536));
+}
+
+function countKept(cells: Cell[], before: Cell[]): number {
+  const arrays = new Set(before.map(({ bytes }) => bytes));
+  return cells.filter(({ bytes }) => arrays.has(bytes)).length;
+}
+
+test("all that was in use at once is kept for those who need it again", () => {
+  const pool = new CellPool();
+  const cells = takeMany(pool, 500_000);
+  for (const cell of cells) pool.release(cell);
+  assert.equal(countKept(takeMany(pool, 500_000), cells), 40);
+});
+
+test("with what is in use, twice what was in use at once is kept, whatever the sizes", () => {
+  const pool = new CellPool();
+  const sizes = [1_000_000, 1_100_000, 1_200_000];
+  const cells = sizes.map((bytes) => {
+    const cell = pool.take(bytes);
+    pool.release(cell);
+    return cell;
   });
-  assert.deepEqual(
-    pages.map(({ size }) => size),
-    [3, 3],
+  // The third came while two were spare, which were too much beside it.
+  assert.equal(
+    countKept(
+      sizes.map((bytes) => pool.take(bytes)),
+      cells,
+    ),
+    1,
   );
-  assert(pages.every((some) => [...some].every((bytes) => pages[0]?.has(bytes))));
-  pool.release(kept);
-  const later = Array.from({ length: 3 * 64 }, () => pool.take(64));
-  const known = later.filter(({ bytes }) => pages[0]?.has(bytes));
-  // Only the one that the shelf has kept for its next taker.
-  assert.equal(known.length, 64);
+});
+
+test("the second trim forgets how much was in use before the first", () => {
+  const pool = new CellPool();
+  const cells = takeMany(pool, 500_000);
+  const [first] = cells as [Cell];
+  pool.trim();
+  pool.trim();
+  for (const cell of cells.slice(1)) pool.release(cell);
+  pool.trim();
+  pool.trim();
+  pool.release(first);
+  assert.equal(countKept(takeMany(pool, 500_000), cells), 1);
+});
+
+test("who needs memory one after the other does not keep what a crowd needed at once", () => {
+  const pool = new CellPool();
+  const cells = takeMany(pool, 500_000);
+  for (const cell of cells) pool.release(cell);
+  for (let round = 0; round < 2; round += 1) {
+    pool.trim();
+    for (const { size } of cells) pool.release(pool.take(size));
+  }
+  assert.ok(countKept(takeMany(pool, 500_000), cells) <= 1);
+});
+
+test("long cells are whole multiples of 64 KiB, and as long as cellBytesFor says", () => {
+  const pool = new CellPool();
+  for (const bytes of [65_537, 131_073, 1_048_586, 5_000_000]) {
+    const { size } = pool.take(bytes);
+    assert.equal(size, cellBytesFor(bytes));
+    assert.equal(size % 65_536, 0);
+    assert.ok(size >= bytes && size < bytes + 65_536);
+  }
 });

@@ -157,6 +157,11 @@ export class Admission {
     this.#refuse(slot, NOT_READY);
   }
 
+  /** Gives back memory that no head has needed of late. */
+  trim(): void {
+    this.#halfHeads.trim();
+  }
+
   /** The buffers are full, and this one has sent much before it was let in. */
   shed(slot: number): void {
     this.#refuse(slot, OUT_OF_BUFFERS);
@@ -185,8 +190,7 @@ export class Admission {
       return;
     }
     const hub = this.#parts.hubs[match.hub] as Hub;
-    const host = head.header("host") as string;
-    if (!isOriginAllowed(head.header("origin"), host, hub.configuration.origins)) {
+    if (!this.#isOriginAllowed(hub)) {
       this.#refuse(slot, ORIGIN_NOT_ALLOWED);
       return;
     }
@@ -202,11 +206,18 @@ export class Admission {
     }
     // Nobody is asked: the client's own first choice, without which a browser would not connect.
     const [subprotocol] = upgrade.subprotocols;
-    this.#open(slot, hub, handshake, { ...ANONYMOUS, subprotocol });
+    const answer = subprotocol === undefined ? ANONYMOUS : { ...ANONYMOUS, subprotocol };
+    this.#open(slot, hub, handshake, answer);
     if (rest < end) reception.received(slot, rest, end);
   }
 
-  #request(slot: number, match: PathMatch, subprotocols: string[]): ConnectRequest {
+  #isOriginAllowed(hub: Hub): boolean {
+    const origin = this.#head.header("origin");
+    if (origin === undefined) return true;
+    return isOriginAllowed(origin, this.#head.header("host") as string, hub.configuration.origins);
+  }
+
+  #request(slot: number, match: PathMatch, subprotocols: readonly string[]): ConnectRequest {
     const { reactor, nonce } = this.#parts;
     return {
       connectionId: formatConnectionId(nonce, reactor.placeOf(slot)),

@@ -181,7 +181,10 @@ describe("while a connection is not read", () => {
 
   test("its lifetime goes on", async () => {
     const limits = "unacknowledgedMessagesMax: 1, lifetimeMs: 10000";
-    const world = new GatewayWorld({ limits: `{ ${QUIET} }`, hubs: hubOf(limits) });
+    const world = new GatewayWorld({
+      limits: `{ ${QUIET}, closeTimeoutMs: 2000 }`,
+      hubs: hubOf(limits),
+    });
     const client = await world.open();
     client.text("held");
     await world.settle();

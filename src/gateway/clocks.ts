@@ -5,7 +5,7 @@
 import type { GatewayLimits } from "../config/configuration.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { TICK_MS, ticksOf } from "../reactor/ticks.ts";
-import { ASKING, type ConnectionTable, HEAD, OPEN } from "./connection-table.ts";
+import { ASKING, type ConnectionTable, HEAD, OPEN, PAUSED_SETTLING } from "./connection-table.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Departure } from "./departure.ts";
 import type { DisconnectName } from "./disconnect.ts";
@@ -71,6 +71,10 @@ export class Clocks {
       this.#departure.release(slot, true);
       return;
     }
+    if (this.#isSettling(slot) && this.#reactor.tick >= this.#departure.settlingEndTick(slot)) {
+      this.#departure.endSettling(slot);
+      return;
+    }
     const over = this.#whatIsOver(slot);
     if (over !== undefined) {
       this.#departure.disconnect(slot, over);
@@ -87,9 +91,14 @@ export class Clocks {
     return this.#connections.pauses[slot] !== 0;
   }
 
+  #isSettling(slot: number): boolean {
+    return ((this.#connections.pauses[slot] as number) & PAUSED_SETTLING) !== 0;
+  }
+
   #whatIsOver(slot: number): DisconnectName | undefined {
     const { tick } = this.#reactor;
     if (tick >= this.#stallTick(slot)) return "slow-consumer";
+    if (this.#isSettling(slot)) return undefined;
     if (tick >= this.#lifetimeTick(slot)) return "lifetime-over";
     if (this.#isPaused(slot)) return undefined;
     if (tick >= this.#unfinishedTick(slot)) return "message-timeout";
@@ -107,6 +116,9 @@ export class Clocks {
   }
 
   #nextTick(slot: number): number {
+    if (this.#isSettling(slot)) {
+      return Math.min(this.#stallTick(slot), this.#departure.settlingEndTick(slot));
+    }
     let next = Math.min(this.#stallTick(slot), this.#lifetimeTick(slot));
     if (this.#isPaused(slot)) {
       // To look again at what has begun meanwhile; nothing of it can be over before.

@@ -22,14 +22,23 @@ interface Parts {
   groupsPerConnectionMax: number;
 }
 
+interface About {
+  hub: string | undefined;
+  target: Target;
+  excluded?: string[];
+}
+
 type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
 export class Commands {
   readonly #parts: Parts;
   readonly #hubsByName: Map<string, Hub>;
+  /** For the places that a push goes to: a list for each push would be much to collect. */
+  readonly #places: Float64Array;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#places = new Float64Array(parts.reactor.slots.capacity);
     this.#hubsByName = new Map(parts.hubs.map((hub) => [hub.name, hub]));
   }
 
@@ -53,8 +62,12 @@ export class Commands {
     }
   }
 
-  async #send(command: Of<"send">): Promise<Answer> {
-    const places = this.#match(command);
+  #send(command: Of<"send">): Promise<Answer> {
+    return this.#parts.fanout.whenThereIsRoom(() => this.#beginSend(command));
+  }
+
+  async #beginSend(command: Of<"send">): Promise<Answer> {
+    const places = this.#places.subarray(0, this.#fill(command));
     const first = places[0];
     if (first === undefined) return emptyAnswer();
     const hub = this.#hubOf(slotOf(first));
@@ -62,10 +75,12 @@ export class Commands {
     if (command.pushId === undefined) {
       return fanout.push(hub, places, command.opcode, command.bytes);
     }
-    const unreached = pushMemory.unreached(command.pushId, places, performance.now());
-    const answer = await fanout.push(hub, unreached, command.opcode, command.bytes);
+    const unreached = pushMemory.unreached(command.pushId, [...places], performance.now());
+    const reached = places.length - unreached.length;
+    const before = Float64Array.from(unreached);
+    const answer = await fanout.push(hub, before, command.opcode, command.bytes);
     // Those whom an earlier try reached have it: they count as they did then.
-    return { ...answer, matched: answer.matched + places.length - unreached.length };
+    return { ...answer, matched: answer.matched + reached };
   }
 
   #close(command: Of<"close">): Answer {
@@ -132,38 +147,59 @@ export class Commands {
   }
 
   /** The places of the open connections that a command is about, less the excluded ones. */
-  #match(command: { hub: string | undefined; target: Target; excluded?: string[] }): number[] {
-    const { hub: name, target, excluded } = command;
-    if (target.kind === "connection") return this.#matchConnection(name, target.connectionId);
+  #match(command: About): number[] {
+    return [...this.#places.subarray(0, this.#fill(command))];
+  }
+
+  /** The same into `#places`, where they stand until the next command; how many there are. */
+  #fill({ hub: name, target, excluded }: About): number {
+    if (target.kind === "connection") return this.#fillConnection(name, target.connectionId);
     const hub = name === undefined ? undefined : this.#hubsByName.get(name);
-    if (hub === undefined) return [];
-    const slots = this.#slotsOf(hub, target);
-    const places = Array.from(slots, (slot) => this.#parts.reactor.placeOf(slot));
-    if (excluded === undefined || excluded.length === 0) return places;
+    if (hub === undefined) return 0;
+    const count = target.kind === "all" ? this.#fillAll(hub) : this.#fillNamed(hub, target);
+    if (excluded === undefined || excluded.length === 0) return count;
     const excludedPlaces = new Set(excluded.map((id) => this.#ownPlace(id)));
-    return places.filter((place) => !excludedPlaces.has(place));
-  }
-
-  #matchConnection(hubName: string | undefined, connectionId: string): number[] {
-    const place = this.#ownPlace(connectionId);
-    if (place === undefined || !this.#parts.reactor.isCurrent(place)) return [];
-    const slot = slotOf(place);
-    if (this.#parts.connections.phases[slot] !== OPEN) return [];
-    const isOfHub = hubName === undefined || this.#hubOf(slot).name === hubName;
-    return isOfHub ? [place] : [];
-  }
-
-  #slotsOf(hub: Hub, target: Exclude<Target, { kind: "connection" }>): Iterable<number> {
-    if (target.kind === "user") return hub.members.ofUser(target.user);
-    if (target.kind === "group") return hub.members.ofGroup(target.group);
-    return this.#slotsOfAll(hub);
-  }
-
-  *#slotsOfAll(hub: Hub): Iterable<number> {
-    const { connections, reactor } = this.#parts;
-    for (let slot = 0; slot < reactor.slots.used; slot += 1) {
-      if (connections.phases[slot] === OPEN && connections.hubs[slot] === hub.index) yield slot;
+    let kept = 0;
+    for (const place of this.#places.subarray(0, count)) {
+      if (excludedPlaces.has(place)) continue;
+      this.#places[kept] = place;
+      kept += 1;
     }
+    return kept;
+  }
+
+  #fillConnection(hubName: string | undefined, connectionId: string): number {
+    const place = this.#ownPlace(connectionId);
+    if (place === undefined || !this.#parts.reactor.isCurrent(place)) return 0;
+    const slot = slotOf(place);
+    if (this.#parts.connections.phases[slot] !== OPEN) return 0;
+    const isOfHub = hubName === undefined || this.#hubOf(slot).name === hubName;
+    if (isOfHub) this.#places[0] = place;
+    return isOfHub ? 1 : 0;
+  }
+
+  #fillAll(hub: Hub): number {
+    const { reactor } = this.#parts;
+    const { phases, hubs } = this.#parts.connections;
+    let count = 0;
+    for (let slot = 0; slot < reactor.slots.used; slot += 1) {
+      if (phases[slot] !== OPEN || hubs[slot] !== hub.index) continue;
+      this.#places[count] = reactor.placeOf(slot);
+      count += 1;
+    }
+    return count;
+  }
+
+  #fillNamed({ members }: Hub, target: Extract<Target, { kind: "user" | "group" }>): number {
+    const places = this.#places;
+    const count =
+      target.kind === "user"
+        ? members.copyUser(target.user, places)
+        : members.copyGroup(target.group, places);
+    for (let index = 0; index < count; index += 1) {
+      places[index] = this.#parts.reactor.placeOf(places[index] as number);
+    }
+    return count;
   }
 
   /** Undefined for an id that this worker did not give out. */

@@ -25,6 +25,8 @@ export const PAUSED_WINDOW = 2;
 export const PAUSED_BACKLOG = 4;
 /** The worker's buffers are nearly full. */
 export const PAUSED_BUDGET = 8;
+/** We close it, and its close frame waits for what the service has not acknowledged. */
+export const PAUSED_SETTLING = 16;
 
 export class ConnectionTable {
   readonly phases: Uint8Array;

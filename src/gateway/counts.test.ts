@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { upgradeHead } from "../../test/support/raw-client.ts";
 import { TEXT } from "../core/opcode.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 import type { ConnectAnswer } from "../upstreams/upstream.ts";
 import { disconnects } from "./disconnect.ts";
 import { GatewayWorld } from "./gateway.test.helper.ts";
@@ -165,4 +166,38 @@ test("counts are a copy of their moment", async () => {
   await world.settle();
   assert.notDeepEqual(world.gateway.counts(), copy);
   assert.deepEqual(before, copy);
+});
+
+test("how long the event loop was held is counted: by turns, pushes and long sweeps", async () => {
+  const world = new GatewayWorld();
+  const clients = await world.openMany(300);
+  const observed = () => {
+    const { turns, turnSecondsMax } = world.gateway.counts();
+    return { times: turns.buckets.reduce((sum, count) => sum + count, 0), turnSecondsMax };
+  };
+  const before = observed();
+  assert.ok(before.times > 0);
+  await world.advance(40 * TICK_MS);
+  assert.deepEqual(observed(), before, "an idle worker has no news");
+  world.time.stepMs = 0.75;
+  clients[0]?.text("a");
+  world.poller.wake();
+  const turned = observed();
+  assert.equal(turned.times, before.times + 1);
+  assert.ok(turned.turnSecondsMax >= 0.00075);
+  world.time.stepMs = 0;
+  await world.settle();
+  const target = { kind: "all" as const };
+  const about = { hub: "main", target, excluded: [], pushId: undefined };
+  const bytes = Buffer.from("x");
+  const pushed = world.gateway.execute({ verb: "send", ...about, opcode: TEXT, bytes });
+  const { times } = observed();
+  world.time.runImmediates();
+  assert.equal(observed().times, times + 1, "the slice; its flush comes with the next iteration");
+  await world.settle();
+  assert.equal((await pushed).matched, 300);
+  world.time.stepMs = 1;
+  const { times: atRest } = observed();
+  await world.advance(TICK_MS);
+  assert.ok(observed().times > atRest, "a sweep that took a millisecond");
 });

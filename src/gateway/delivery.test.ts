@@ -87,6 +87,32 @@ describe("an answer from the arena", () => {
     assert.equal(world.parts.budget.bytes, 0);
   });
 
+  test("is whole where it waits while other long messages are assembled", async () => {
+    const world = echoing({ limits: "{ writeQueueHardBytes: 4194304 }" });
+    const slow = await world.open();
+    const quick = await world.open();
+    const sent = [1, 2, 3].map((mark) => Buffer.alloc(100_000, mark));
+    slow.socket.room = 10;
+    for (const message of sent) {
+      for (const [client, bytes] of [
+        [slow, message],
+        [quick, Buffer.alloc(100_000, 9)],
+      ] as const) {
+        client.send(BINARY, bytes.subarray(0, 40_000), false);
+        client.send(0, bytes.subarray(40_000));
+        await world.settle();
+      }
+    }
+    slow.socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    assert.deepEqual(
+      slow.frames.map(({ payload }, index) => payload.equals(sent[index] as Buffer)),
+      [true, true, true],
+    );
+    assert.ok(quick.frames.every(({ payload }) => payload.every((byte) => byte === 9)));
+    assert.equal(world.parts.budget.bytes, 0);
+  });
+
   test("stands beside those of other clients of the same turn", async () => {
     const world = echoing();
     const clients = await world.openMany(40);

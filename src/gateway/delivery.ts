@@ -7,7 +7,13 @@ import { Outbox } from "../reactor/outbox.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Block } from "../reactor/write-queue.ts";
 import type { Deflation } from "../websocket/deflation.ts";
-import { COMPRESSED, headerBytesOf, PING_FRAME, writeFrameHeader } from "../websocket/encode.ts";
+import {
+  COMPRESSED,
+  HEADER_BYTES_MAX,
+  headerBytesOf,
+  PING_FRAME,
+  writeFrameHeader,
+} from "../websocket/encode.ts";
 import { OPCODE_PONG } from "../websocket/frame-header.ts";
 import type { Departure } from "./departure.ts";
 import type { Hub } from "./hub.ts";
@@ -36,7 +42,37 @@ export interface Frame {
   block: Block | undefined;
 }
 
+/** A message to many, which is encoded again when the arena was needed for something else. */
+export interface Message {
+  opcode: number;
+  bytes: Uint8Array;
+  /** Before it was compressed. */
+  payloadLength: number;
+  /** Once it was too long for the arena: it stays, and all receivers share it. */
+  blockFrame: Frame | undefined;
+}
+
+/** Frames that go together to each of many: side by side in the arena, or one that is a block. */
+export interface Frames {
+  each: Frame[];
+  offset: number;
+  length: number;
+  payloadLength: number;
+  isBlock: boolean;
+}
+
+/** A message whose bytes an answer may go out with; a Receiver is one. */
+export interface Received {
+  readonly payload: Uint8Array;
+  /** Its header may be written in front of the payload. */
+  readonly hasRoom: boolean;
+  /** Where it does not stand in the arena: keeps the bytes until what is returned is called. */
+  keepPayload(): () => void;
+}
+
 export class Delivery {
+  /** The message that is being handed to its service. */
+  received: Received | undefined = undefined;
   messagesSent = 0;
   /** Of payload, before it was compressed. */
   bytesSent = 0;
@@ -89,19 +125,10 @@ export class Delivery {
         return;
       }
     }
-    if (bytes === this.#reactor.arena) {
-      // A client's header is at least four bytes longer than ours: ours fits in front.
-      const headerBytes = headerBytesOf(length);
-      writeFrameHeader(bytes, offset - headerBytes, opcode, length);
-      this.#reactor.outbox.send(slot, offset - headerBytes, headerBytes + length);
-      return;
-    }
-    this.#send(slot, this.encode(opcode, bytes, offset, length));
-  }
-
-  /** Afterwards frames of so many bytes together, headers included, can stand side by side. */
-  makeRoom(bytes: number): void {
-    this.#reactor.outbox.makeRoom(bytes);
+    const { received } = this;
+    if (received?.hasRoom === true && received.payload === bytes) {
+      this.#sendInPlace(slot, opcode, received, offset, length);
+    } else this.#send(slot, this.encode(opcode, bytes, offset, length));
   }
 
   /** Encodes a frame once; it holds until the next flush, or `encode` without room for both. */
@@ -127,6 +154,43 @@ export class Delivery {
     writeFrameHeader(arena, at, opcode, length);
     arena.set(payload, at + headerBytes);
     return { offset: at, length: frameBytes, payloadLength, block: undefined };
+  }
+
+  /** Encodes frames side by side, once for many; they hold as long as one would. */
+  encodeAll(messages: Message[]): Frames {
+    const { outbox } = this.#reactor;
+    // One of them alone may go beside the arena; several have to stand there together.
+    if (messages.length > 1) {
+      outbox.makeRoom(sumOf(messages, ({ bytes }) => HEADER_BYTES_MAX + bytes.length));
+    }
+    const each = messages.map((message) => {
+      const { opcode, bytes, payloadLength } = message;
+      if (message.blockFrame !== undefined) return message.blockFrame;
+      const frame = this.encode(opcode, bytes, 0, bytes.length, payloadLength);
+      if (frame.block !== undefined) message.blockFrame = frame;
+      return frame;
+    });
+    const [{ offset, block }] = each as [Frame];
+    const lengths = each.map(({ length }) => length);
+    if (each.length > 1) outbox.joinFrames(offset, lengths);
+    const length = sumOf(lengths, (frameBytes) => frameBytes);
+    const payloadLength = sumOf(each, (frame) => frame.payloadLength);
+    return { each, offset, length, payloadLength, isBlock: block !== undefined };
+  }
+
+  /** Sends them to one of many, uncounted; false where that has to be done one by one. */
+  deliverAll(slot: number, frames: Frames): boolean {
+    const { outbox, slots } = this.#reactor;
+    // Nothing waits for it then, and nothing of the socket is out of order.
+    if (frames.isBlock || slots.flags[slot] !== 0) return false;
+    outbox.send(slot, frames.offset, frames.length);
+    return true;
+  }
+
+  /** So many were sent them by `deliverAll`. */
+  countSent(receivers: number, frames: Frames): void {
+    this.messagesSent += receivers * frames.each.length;
+    this.bytesSent += receivers * frames.payloadLength;
   }
 
   /** Sends an encoded frame to one of many; whoever is TOO_SLOW is the caller's to close. */
@@ -186,6 +250,28 @@ export class Delivery {
     return this.encode(opcode | COMPRESSED, deflation.take(), 0, deflation.length);
   }
 
+  /** An answer with the very bytes that came goes out where they stand. */
+  #sendInPlace(
+    slot: number,
+    opcode: number,
+    received: Received,
+    offset: number,
+    length: number,
+  ): void {
+    const { arena, outbox } = this.#reactor;
+    const bytes = received.payload;
+    const start = offset - headerBytesOf(length);
+    writeFrameHeader(bytes, start, opcode, length);
+    if (bytes === arena) {
+      outbox.send(slot, start, offset + length - start);
+      return;
+    }
+    const frame = bytes.subarray(start, offset + length);
+    const block: Block = { bytes: frame, references: 0, droppable: true };
+    outbox.sendBlock(slot, block);
+    if (block.references > 0) block.released = received.keepPayload();
+  }
+
   #send(slot: number, frame: Frame): void {
     if (frame.block === undefined) this.#reactor.outbox.send(slot, frame.offset, frame.length);
     else this.#reactor.outbox.sendBlock(slot, frame.block);
@@ -193,20 +279,20 @@ export class Delivery {
 
   /** The marks count what waits already, so that one large message harms no healthy client. */
   #admit(hub: Hub, slot: number): Outcome {
-    const queuedBytes = this.#reactor.outbox.queuedBytes(slot);
-    if (queuedBytes <= this.#softBytes) return SENT;
-    if (queuedBytes > this.#hardBytes) return TOO_SLOW;
-    switch (hub.configuration.slowConsumer) {
-      case "drop-newest":
-        this.dropped["drop-newest"] += 1;
-        return DROPPED;
-      case "drop-oldest":
-        while (this.isBackedUp(slot) && this.#reactor.outbox.dropOldest(slot)) {
-          this.dropped["drop-oldest"] += 1;
-        }
-        return SENT;
-      case "keep":
-        return SENT;
+    const { outbox } = this.#reactor;
+    if (outbox.queuedBytes(slot) <= this.#softBytes) return SENT;
+    const { slowConsumer } = hub.configuration;
+    // Before the hard mark is looked at: a burst that one flush sends may have passed both.
+    while (slowConsumer === "drop-oldest" && this.isBackedUp(slot) && outbox.dropOldest(slot)) {
+      this.dropped["drop-oldest"] += 1;
     }
+    if (outbox.queuedBytes(slot) > this.#hardBytes) return TOO_SLOW;
+    if (slowConsumer !== "drop-newest") return SENT;
+    this.dropped["drop-newest"] += 1;
+    return DROPPED;
   }
+}
+
+function sumOf<Item>(items: readonly Item[], read: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + read(item), 0);
 }

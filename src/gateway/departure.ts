@@ -1,16 +1,26 @@
 /**
  * How connections end: what the client is told, what the service is told, and how the socket is
- * let go so that the client reads our last words (RFC 9112, 9.6).
+ * let go so that the client reads our last words (RFC 9112, 9.6). A close that is nobody's fault
+ * waits for the acknowledgements of what the client sent, so that `accepted=<n>` is exact.
  */
+import assert from "node:assert/strict";
 import type { GatewayLimits } from "../config/configuration.ts";
 import type { Budget } from "../core/budget.ts";
 import { zeros } from "../metrics/worker-counts.ts";
 import { Outbox } from "../reactor/outbox.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { ticksOf } from "../reactor/ticks.ts";
-import { encodeClose } from "../websocket/encode.ts";
+import { encodeClose, writeFrameHeader } from "../websocket/encode.ts";
+import { OPCODE_CLOSE } from "../websocket/frame-header.ts";
 import type { Violation } from "../websocket/violation.ts";
-import { CLOSING, type ConnectionTable, FREE, LINGERING, OPEN } from "./connection-table.ts";
+import {
+  CLOSING,
+  type ConnectionTable,
+  FREE,
+  LINGERING,
+  OPEN,
+  PAUSED_SETTLING,
+} from "./connection-table.ts";
 import { type DisconnectName, disconnects } from "./disconnect.ts";
 import type { Hub } from "./hub.ts";
 
@@ -18,6 +28,14 @@ import type { Hub } from "./hub.ts";
 const REASON_BYTES_MAX = 123;
 /** RFC 6455, 7.4.1: these are never sent. */
 const NO_CODE = 1005;
+
+/** A close that waits: it is a connection until its close frame goes out. */
+interface Settling {
+  readonly name: DisconnectName;
+  readonly sentence: string | undefined;
+  /** At which the close frame goes out, whatever is not acknowledged. */
+  readonly endTick: number;
+}
 
 export class Departure {
   /** How many connections ended, by the name of the way. */
@@ -27,6 +45,9 @@ export class Departure {
   readonly #hubs: Hub[];
   readonly #budget: Budget;
   readonly #closeTicks: number;
+  /** By slot: OPEN, not read, and with PAUSED_SETTLING among its pauses exactly while in here. */
+  readonly #settling = new Map<number, Settling>();
+  #allSettled: (() => void) | undefined;
 
   constructor(
     reactor: Reactor,
@@ -42,10 +63,61 @@ export class Departure {
     this.#closeTicks = ticksOf(limits.closeTimeoutMs);
   }
 
-  /** We close an open connection: our close frame now, its answer within `closeTimeoutMs`. */
+  /**
+   * We close an open connection: our close frame now, or once the service has acknowledged what
+   * the client sent; its answer within `closeTimeoutMs`.
+   */
   disconnect(slot: number, name: DisconnectName, sentence?: string): void {
+    if (this.#connections.phases[slot] !== OPEN) return;
+    if (!disconnects[name].settles || this.#connections.unacknowledgedMessages[slot] === 0) {
+      this.#close(slot, name, sentence);
+    } else if (!this.#settling.has(slot)) {
+      this.#settle(slot, name, sentence);
+    }
+  }
+
+  /** Of a slot that is settling; the sweep after it ends the wait. */
+  settlingEndTick(slot: number): number {
+    const settling = this.#settling.get(slot);
+    assert(settling !== undefined, "this slot is not settling");
+    return settling.endTick;
+  }
+
+  /** All is acknowledged, or the time for it is over: the close frame goes out. */
+  endSettling(slot: number): void {
+    const settling = this.#settling.get(slot);
+    assert(settling !== undefined, "this slot is not settling");
+    this.#close(slot, settling.name, settling.sentence);
+  }
+
+  /** Resolves when no close waits any more; those that do after `timeoutMs` are ended. */
+  untilSettled(timeoutMs: number): Promise<void> {
+    if (this.#settling.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const slot of [...this.#settling.keys()]) this.endSettling(slot);
+      }, timeoutMs);
+      this.#allSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Replies and pushes still go out, and it is still the service's to refuse. */
+  #settle(slot: number, name: DisconnectName, sentence: string | undefined): void {
+    const { pauses } = this.#connections;
+    const endTick = this.#reactor.tick + this.#closeTicks;
+    this.#settling.set(slot, { name, sentence, endTick });
+    pauses[slot] = (pauses[slot] as number) | PAUSED_SETTLING;
+    this.#reactor.pause(slot);
+    // It may have one that is nearer, which then sets this one.
+    const deadline = this.#reactor.slots.deadlines[slot] as number;
+    if (deadline === 0 || deadline > endTick) this.#reactor.setDeadline(slot, endTick);
+  }
+
+  #close(slot: number, name: DisconnectName, sentence: string | undefined): void {
     const { phases } = this.#connections;
-    if (phases[slot] !== OPEN) return;
     const { code, sentence: usual } = disconnects[name];
     const accepted = this.#connections.accepted(slot);
     this.#depart(slot, name, code, CLOSING);
@@ -75,8 +147,7 @@ export class Departure {
   clientClosed(slot: number, code: number): void {
     if (this.#connections.phases[slot] === OPEN) {
       this.#depart(slot, "client-closed", code, CLOSING);
-      if (code === NO_CODE) this.#send(slot, EMPTY_CLOSE);
-      else this.#send(slot, encodeClose(code, ""));
+      this.#answerClose(slot, code);
     }
     this.linger(slot);
   }
@@ -152,6 +223,7 @@ export class Departure {
     const hub = this.#hubs[this.#connections.hubs[slot] as number] as Hub;
     this.closed[name] += 1;
     hub.connections -= 1;
+    if (this.#settling.delete(slot) && this.#settling.size === 0) this.#allSettled?.();
     // While the carrier may still ask who this was.
     hub.upstream.disconnected(this.#reactor.placeOf(slot), name, code);
     hub.members.depart(slot);
@@ -171,6 +243,17 @@ export class Departure {
     this.#reactor.setDeadline(slot, this.#reactor.tick + this.#closeTicks);
   }
 
+  /** RFC 6455, 5.5.1: with the code that came, and without one where none came. */
+  #answerClose(slot: number, code: number): void {
+    const { outbox, arena } = this.#reactor;
+    const payloadBytes = code === NO_CODE ? 0 : 2;
+    const offset = outbox.reserve(4);
+    writeFrameHeader(arena, offset, OPCODE_CLOSE, payloadBytes);
+    arena[offset + 2] = code >>> 8;
+    arena[offset + 3] = code;
+    outbox.send(slot, offset, 2 + payloadBytes);
+  }
+
   #sendClose(slot: number, code: number, sentence: string, accepted: number): void {
     const suffix = ` accepted=${accepted}`;
     const cut = Buffer.from(sentence)
@@ -188,6 +271,3 @@ export class Departure {
 }
 
 const BUFFERS_FULL = { ...disconnects["buffers-full"], name: "buffers-full" } as const;
-
-/** RFC 6455, 5.5.1: a close frame without a code is answered by one without. */
-const EMPTY_CLOSE = Uint8Array.of(0x88, 0);

@@ -10,6 +10,8 @@ export interface Disconnect {
   readonly sentence: string;
   /** Whether the client does well to come back. */
   readonly reconnect: boolean;
+  /** Whether the close frame waits for what the service has not acknowledged (departure.ts). */
+  readonly settles: boolean;
 }
 
 const table = {
@@ -25,21 +27,26 @@ const table = {
   "too-many-control-frames": row(1008, "too many control frames", false),
   "message-timeout": row(1008, "message not finished in time", true),
   "ping-timeout": row(1001, "no answer to a ping", true),
-  "idle-timeout": row(1001, "idle for too long", true),
+  "idle-timeout": settled(1001, "idle for too long", true),
   "slow-consumer": row(1013, "reading too slowly", true),
   // The service's doing.
   "service-unavailable": row(1013, "the service is not there", true),
   "service-error": row(1011, "the service failed", true),
   "service-refused": row(1008, "the service refused a message", false),
-  "closed-by-service": row(1000, "closed", false),
+  "closed-by-service": settled(1000, "closed", false),
   // Ours.
-  "lifetime-over": row(1012, "time to reconnect", true),
-  "gateway-stopping": row(1012, "the gateway restarts", true),
+  "lifetime-over": settled(1012, "time to reconnect", true),
+  "gateway-stopping": settled(1012, "the gateway restarts", true),
   "buffers-full": row(1013, "the gateway is out of buffers", true),
 } as const;
 
 function row(code: number, sentence: string, reconnect: boolean): Omit<Disconnect, "name"> {
-  return { code, sentence, reconnect };
+  return { code, sentence, reconnect, settles: false };
+}
+
+/** Nobody's fault, and nothing is wrong with the client: there is time to count exactly. */
+function settled(code: number, sentence: string, reconnect: boolean): Omit<Disconnect, "name"> {
+  return { code, sentence, reconnect, settles: true };
 }
 
 export type DisconnectName = keyof typeof table;

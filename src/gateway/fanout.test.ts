@@ -6,7 +6,7 @@ import { BINARY } from "../core/opcode.ts";
 import { TICK_MS } from "../reactor/ticks.ts";
 import { FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
 
-const SLICE = 256;
+const SLICE = 128;
 
 function push(world: GatewayWorld, payload: string | Uint8Array): { answer?: Answer } {
   const about = { hub: "main", target: { kind: "all" as const }, excluded: [], pushId: undefined };
@@ -70,7 +70,7 @@ describe("a push", () => {
     const clients = await world.openMany(SLICE + 50);
     const texts = Array.from({ length: 12 }, (_, index) => `push ${index}`);
     const pushes = texts.map((text) => push(world, text));
-    const [client] = clients as [FakeClient];
+    const client = clients.at(-1) as FakeClient;
     const target = { kind: "connection" as const, connectionId: world.idOf(client) };
     const one = world.gateway.execute({
       ...{ verb: "send", hub: "main", target, excluded: [], opcode: BINARY, pushId: undefined },
@@ -79,7 +79,7 @@ describe("a push", () => {
     await world.settle();
     assert.equal((await one).matched, 1);
     assert.deepEqual(client.texts, [...texts, "to one alone"]);
-    for (const other of clients.slice(1)) assert.deepEqual(other.texts, texts);
+    for (const other of clients.slice(0, -1)) assert.deepEqual(other.texts, texts);
     for (const { answer } of pushes) assert.equal(answer?.matched, clients.length);
   });
 
@@ -99,19 +99,62 @@ describe("a push", () => {
     }
   });
 
-  test("does not join one that is under way already, nor more than the arena holds", async () => {
+  test("joins one that is under way: those who come next get both in one send", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(2 * SLICE);
+    const before = clients.map(({ socket }) => socket.takes);
+    const first = push(world, "first");
+    world.time.runImmediates();
+    const second = push(world, "second");
+    await world.settle();
+    const sends = clients.map(({ socket }, at) => socket.takes - (before[at] as number));
+    assert.deepEqual(sends.slice(0, SLICE), Array(SLICE).fill(2));
+    assert.deepEqual(sends.slice(SLICE), Array(SLICE).fill(1));
+    for (const { texts } of clients) assert.deepEqual(texts, ["first", "second"]);
+    for (const { answer } of [first, second]) {
+      assert.deepEqual(answer, { ...emptyAnswer(), matched: clients.length });
+    }
+  });
+
+  test("does not join one that others wait behind", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(SLICE + 50);
+    const [client] = clients as [FakeClient];
+    const target = { kind: "connection" as const, connectionId: world.idOf(client) };
+    push(world, "first");
+    world.time.runImmediates();
+    void world.gateway.execute({
+      ...{ verb: "send", hub: "main", target, excluded: [], opcode: BINARY, pushId: undefined },
+      bytes: Buffer.from("to one alone"),
+    });
+    push(world, "third");
+    await world.settle();
+    assert.deepEqual(client.texts, ["first", "to one alone", "third"]);
+    for (const { texts } of clients.slice(1)) assert.deepEqual(texts, ["first", "third"]);
+  });
+
+  test("is not joined by more than the arena holds", async () => {
     const world = new GatewayWorld();
     const [client] = (await world.openMany(SLICE + 50)) as [FakeClient];
     const before = client.socket.takes;
-    push(world, "first");
-    world.iterate();
-    push(world, "second");
     const large = ["a", "b", "c", "d"].map((letter) => letter.repeat(100_000));
     for (const text of large) push(world, text);
     await world.settle();
-    assert.deepEqual(client.texts, ["first", "second", ...large]);
-    // The second goes with two large ones, and the other two together.
-    assert.equal(client.socket.takes - before, 3);
+    assert.deepEqual(client.texts, large);
+    assert.equal(client.socket.takes - before, 2);
+  });
+
+  test("of large messages goes out in smaller slices, whose bytes are copied", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(100);
+    push(world, "x".repeat(200_000));
+    const slices = new Set<number>();
+    while (world.time.hasImmediates) {
+      world.iterate();
+      slices.add(reached(clients));
+    }
+    // 4 MiB of them each.
+    assert.deepEqual([...slices], [21, 42, 63, 84, 100]);
   });
 
   test("waits while the buffers are too full, until some of it has gone", async () => {
@@ -186,7 +229,7 @@ describe("a push", () => {
 
   test("that is too large for the arena reaches everybody, and is held once", async () => {
     const world = new GatewayWorld();
-    const clients = await world.openMany(5);
+    const clients = await world.openMany(9);
     const payload = Buffer.alloc(900_000, "x");
     const slow = clients.slice(3);
     for (const { socket } of slow) socket.room = 1000;
@@ -304,5 +347,36 @@ describe("a receiver that does not read", () => {
     assert.deepEqual([...kept], [...kept].sort());
     assert.equal(client.closeFrame, undefined);
     assert.equal(world.parts.budget.held("queued"), 0);
+  });
+});
+
+describe("pushes that came together", () => {
+  const limits = "{ writeQueueSoftBytes: 500, writeQueueHardBytes: 15000 }";
+
+  test("wait one by one for a receiver that took a part of them", async () => {
+    const world = new GatewayWorld({ limits, hubs: hubOf("drop-oldest") });
+    const clients = await world.openMany(SLICE + 1);
+    const [slow] = clients as [FakeClient];
+    slow.socket.room = 450;
+    for (let index = 0; index < 8; index += 1) push(world, `${index}`.repeat(200));
+    await world.settle();
+    push(world, "last");
+    await world.settle();
+    slow.socket.room = Number.POSITIVE_INFINITY;
+    await world.settle();
+    // Two are out and the third has begun; of the others the newest are left.
+    const kept = slow.texts.map(([first]) => first).join("");
+    assert.match(kept, /^0126?7l$/);
+    assert.equal(world.parts.budget.held("queued"), 0);
+    for (const { texts } of clients.slice(1)) assert.equal(texts.length, 9);
+  });
+
+  test("count for every receiver, messages and bytes", async () => {
+    const world = new GatewayWorld();
+    await world.openMany(300);
+    for (const text of ["four", "seven77"]) push(world, text);
+    await world.settle();
+    const { messagesSentTotal, bytesSentTotal } = world.gateway.counts();
+    assert.deepEqual([messagesSentTotal, bytesSentTotal], [600, 300 * 11]);
   });
 });

@@ -6,59 +6,26 @@
 import { type Answer, emptyAnswer } from "../bus/command.ts";
 import type { Budget } from "../core/budget.ts";
 import { slotOf } from "../core/connection-id.ts";
+import type { Histogram } from "../metrics/histogram.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { TICK_MS } from "../reactor/ticks.ts";
 import { COMPRESS_BYTES_MIN, type Deflation } from "../websocket/deflation.ts";
-import { COMPRESSED, HEADER_BYTES_MAX } from "../websocket/encode.ts";
+import { COMPRESSED } from "../websocket/encode.ts";
 import { type ConnectionTable, OPEN } from "./connection-table.ts";
-import { type Delivery, DROPPED, type Frame, TOO_SLOW } from "./delivery.ts";
+import { type Delivery, type Frames, type Message, SENT, TOO_SLOW } from "./delivery.ts";
 import type { Departure } from "./departure.ts";
 import type { Hub } from "./hub.ts";
+import { type Push, Wave } from "./wave.ts";
 
 /** A slice ends after these, or after this time, whichever comes first. */
-const SLICE_RECEIVERS = 256;
+const SLICE_RECEIVERS = 128;
 const SLICE_MS = 2;
+/** What is sent is copied by the flush, when the slice's time has been taken. */
+const SLICE_BYTES = 4 << 20;
 /** Receivers between two looks at the clock. */
-const CLOCK_EVERY = 64;
-/** Of one wave, so that all its frames stand in the arena at once. */
-const WAVE_PUSHES_MAX = 64;
-const WAVE_BYTES_MAX = 256 << 10;
-
-/** Receivers of a wave that are sent the same bytes. */
-interface Share {
-  /** The window that these negotiated to have messages deflated with; 0: none. */
-  windowBits: number;
-  places: number[];
-  /** Index of the next receiver. */
-  next: number;
-  /** The messages as they go to them, from when the first of them is due. */
-  forms: Form[];
-}
-
-interface Form {
-  opcode: number;
-  bytes: Uint8Array;
-}
-
-interface Push extends Form {
-  answer: Answer;
-  resolve: (answer: Answer) => void;
-}
-
-/**
- * Pushes to the same receivers that came before the first of them was due: each receiver's
- * messages then leave in one send, and sixteen cost little more than one.
- */
-interface Wave {
-  hub: Hub;
-  places: number[];
-  isDeflated: boolean;
-  pushes: Push[];
-  /** Of their messages. */
-  bytes: number;
-  /** Those that are not through; undefined before the first is due. */
-  shares: Share[] | undefined;
-}
+const CLOCK_EVERY = 32;
+/** Of all pushes that wait, 2 MiB: those behind them look for theirs when there is room. */
+const PLACES_MAX = 1 << 18;
 
 export class Fanout {
   readonly #reactor: Reactor;
@@ -67,8 +34,17 @@ export class Fanout {
   readonly #departure: Departure;
   readonly #budget: Budget;
   readonly #deflation: Deflation | undefined;
+  readonly #turns: Histogram;
   readonly #waves: Wave[] = [];
+  // Outside of a slice nobody waits unless the waves have PLACES_MAX places or more.
+  /** Of all waves. */
+  #places = 0;
+  readonly #waiting: (() => void)[] = [];
   #isScheduled = false;
+  /** What small pushes took in this iteration of the event loop, outside of slices. */
+  #atOnceMs = 0;
+  #atOnceBytes = 0;
+  #isAtOnce = false;
 
   constructor(parts: {
     reactor: Reactor;
@@ -77,6 +53,7 @@ export class Fanout {
     departure: Departure;
     budget: Budget;
     deflation: Deflation | undefined;
+    turns: Histogram;
   }) {
     this.#reactor = parts.reactor;
     this.#connections = parts.connections;
@@ -84,160 +61,173 @@ export class Fanout {
     this.#departure = parts.departure;
     this.#budget = parts.budget;
     this.#deflation = parts.deflation;
+    this.#turns = parts.turns;
   }
 
-  /** Resolves when the message is queued or written for all of them, with the counts. */
-  push(hub: Hub, places: number[], opcode: number, bytes: Uint8Array): Promise<Answer> {
+  /** Begins a push, its receivers included; in order with others, when there is room for them. */
+  whenThereIsRoom(begin: () => Promise<Answer>): Promise<Answer> {
+    if (this.#places < PLACES_MAX && this.#waiting.length === 0) return begin();
     return new Promise((resolve) => {
-      this.#enqueue(hub, places, { opcode, bytes, answer: emptyAnswer(), resolve });
-      // A small one that nothing waits before leaves with this iteration's flush.
-      const isSmall = this.#waves.length === 1 && places.length <= SLICE_RECEIVERS;
-      if (isSmall && !this.#budget.isOverfull) this.#run();
-      else this.#schedule();
+      this.#waiting.push(() => resolve(begin()));
     });
   }
 
-  #enqueue(hub: Hub, places: number[], push: Push): void {
+  /**
+   * Resolves when the message is queued or written for all of them, with the counts. `places` may
+   * be used for something else as soon as this returns.
+   */
+  push(hub: Hub, places: Float64Array, opcode: number, bytes: Uint8Array): Promise<Answer> {
+    return new Promise((resolve) => {
+      const answer = emptyAnswer();
+      if (places.length === 0) {
+        resolve(answer);
+        return;
+      }
+      this.#enqueue(hub, places, { opcode, bytes, answer, resolve, form: undefined });
+      // A small one that nothing waits before leaves with this iteration's flush.
+      const isSmall = !this.#isScheduled && places.length <= SLICE_RECEIVERS;
+      const isInTime = this.#atOnceMs < SLICE_MS && this.#atOnceBytes < SLICE_BYTES;
+      if (isSmall && isInTime && !this.#budget.isOverfull) {
+        this.#runAtOnce(places.length * bytes.length);
+      } else this.#schedule();
+    });
+  }
+
+  #enqueue(hub: Hub, places: Float64Array, push: Push): void {
     const { length } = push.bytes;
     const isDeflated = hub.configuration.compression && length >= COMPRESS_BYTES_MIN;
-    const last = this.#waves.at(-1);
-    const joins =
-      last !== undefined &&
-      last.shares === undefined &&
-      last.hub === hub &&
-      last.isDeflated === isDeflated &&
-      last.pushes.length < WAVE_PUSHES_MAX &&
-      last.bytes + length <= WAVE_BYTES_MAX &&
-      areEqual(last.places, places);
-    if (joins) {
-      last.pushes.push(push);
-      last.bytes += length;
-      return;
+    // Only the last: it must not overtake what came before it for others.
+    let wave = this.#waves.at(-1);
+    if (!wave?.takes(hub, places, isDeflated, length)) {
+      wave = new Wave(hub, places.slice(), isDeflated, this.#connections.deflateWindowBits);
+      this.#waves.push(wave);
+      this.#places += places.length;
     }
-    const shares = undefined;
-    this.#waves.push({ hub, places, isDeflated, pushes: [push], bytes: length, shares });
-  }
-
-  /** Those with the same window stand together, so that a message is deflated once for them. */
-  #divide({ isDeflated, places }: Wave): Share[] {
-    if (!isDeflated) return [shareOf(0, places)];
-    const { deflateWindowBits } = this.#connections;
-    const byWindow: number[][] = [];
-    for (const place of places) {
-      const windowBits = deflateWindowBits[slotOf(place)] as number;
-      byWindow[windowBits] ??= [];
-      byWindow[windowBits].push(place);
-    }
-    // The array has holes for the windows that nobody has; these are passed over.
-    const shares: Share[] = [];
-    byWindow.forEach((some, windowBits) => {
-      shares.push(shareOf(windowBits, some));
-    });
-    return shares;
+    wave.join(push);
   }
 
   #schedule(): void {
     if (this.#isScheduled) return;
+    if (this.#waves.length === 0 && this.#waiting.length === 0) return;
     this.#isScheduled = true;
     const run = () => {
       this.#isScheduled = false;
-      this.#run();
+      const startedAtMs = performance.now();
+      this.#run(startedAtMs);
+      this.#beginWaiting();
+      this.#turns.observe((performance.now() - startedAtMs) / 1000);
     };
     // Pushers wait while the buffers are too full, until the next sweep has let some of it go.
     if (this.#budget.isOverfull) setTimeout(run, TICK_MS);
     else setImmediate(run);
   }
 
-  /** One slice's worth of pushes. */
-  #run(): void {
+  /** For no longer than a slice takes: looking for many receivers takes its time, too. */
+  #beginWaiting(): void {
     const startedAtMs = performance.now();
+    let begun = 0;
+    while (this.#places < PLACES_MAX && begun < this.#waiting.length) {
+      this.#waiting[begun]?.();
+      begun += 1;
+      if (performance.now() - startedAtMs >= SLICE_MS) break;
+    }
+    // At once: one by one it would move all that wait behind them each time.
+    this.#waiting.splice(0, begun);
+    this.#schedule();
+  }
+
+  /** Many of them in one iteration must not hold up the event loop any longer than a slice. */
+  #runAtOnce(bytes: number): void {
+    const startedAtMs = performance.now();
+    if (!this.#isAtOnce) {
+      this.#isAtOnce = true;
+      setImmediate(() => {
+        this.#turns.observe(this.#atOnceMs / 1000);
+        this.#isAtOnce = false;
+        this.#atOnceMs = 0;
+        this.#atOnceBytes = 0;
+      });
+    }
+    this.#atOnceBytes += bytes;
+    this.#run(startedAtMs);
+    this.#atOnceMs += performance.now() - startedAtMs;
+  }
+
+  /** One slice's worth of pushes. */
+  #run(startedAtMs: number): void {
     let receivers = 0;
-    while (receivers < SLICE_RECEIVERS && performance.now() - startedAtMs < SLICE_MS) {
+    let bytes = 0;
+    while (receivers < SLICE_RECEIVERS && bytes < SLICE_BYTES) {
       const wave = this.#waves[0];
       if (wave === undefined) return;
-      wave.shares ??= this.#divide(wave);
-      const share = wave.shares[0];
-      if (share !== undefined) {
-        const end = Math.min(share.places.length, share.next + SLICE_RECEIVERS - receivers);
-        receivers += this.#runSlice(wave, share, end, startedAtMs);
-        if (share.next < share.places.length) continue;
-        wave.shares.shift();
-        if (wave.shares.length > 0) continue;
+      const inBytes = Math.ceil((SLICE_BYTES - bytes) / wave.bytes);
+      const count = Math.min(wave.stretch(), SLICE_RECEIVERS - receivers, inBytes);
+      const pushesBytes = wave.bytes;
+      const done = this.#runStretch(wave, count, startedAtMs);
+      receivers += done;
+      bytes += done * pushesBytes;
+      for (const { answer, resolve } of wave.advance(done)) resolve(answer);
+      if (wave.isOver) {
+        this.#waves.shift();
+        this.#places -= wave.places.length;
       }
-      this.#waves.shift();
-      for (const { answer, resolve } of wave.pushes) resolve(answer);
+      if (performance.now() - startedAtMs >= SLICE_MS) break;
     }
-    if (this.#waves.length > 0) this.#schedule();
+    this.#schedule();
   }
 
-  #runSlice(wave: Wave, share: Share, end: number, startedAtMs: number): number {
-    const { places } = share;
-    const first = share.next;
-    if (first === end) return 0;
-    const frames = this.#encode(wave, share);
+  /** The wave's messages to its next receivers, `count` at the most; to how many it was. */
+  #runStretch(wave: Wave, count: number, startedAtMs: number): number {
+    const { places, pushes, next } = wave;
+    const frames = this.#encode(pushes, wave.share().windowBits);
     // Closing one sends bytes of its own, for which the frames might have to make room.
     const tooSlow: number[] = [];
-    while (share.next < end) {
-      const place = places[share.next] as number;
-      share.next += 1;
+    const { phases } = this.#connections;
+    let matched = 0;
+    let sent = 0;
+    let done = 0;
+    while (done < count) {
+      const place = places[next + done] as number;
       const slot = slotOf(place);
-      if (!this.#reactor.isCurrent(place) || this.#connections.phases[slot] !== OPEN) continue;
-      if (this.#deliver(wave, slot, frames)) tooSlow.push(slot);
-      const isLookDue = (share.next - first) % CLOCK_EVERY === 0;
+      done += 1;
+      if (this.#reactor.isCurrent(place) && phases[slot] === OPEN) {
+        matched += 1;
+        if (this.#delivery.deliverAll(slot, frames)) sent += 1;
+        else if (this.#deliverEach(wave.hub, slot, frames, pushes)) tooSlow.push(slot);
+      }
+      const isLookDue = done % CLOCK_EVERY === 0;
       if (isLookDue && performance.now() - startedAtMs > SLICE_MS) break;
     }
+    this.#delivery.countSent(sent, frames);
+    for (const { answer } of pushes) answer.matched += matched;
     for (const slot of tooSlow) this.#departure.disconnect(slot, "slow-consumer");
-    return share.next - first;
+    return done;
   }
 
-  /** All messages of a wave to one receiver; whether it is too slow for them. */
-  #deliver({ hub, pushes }: Wave, slot: number, frames: Frame[]): boolean {
+  /** One by one, where something waits for the receiver; whether it is too slow for them. */
+  #deliverEach(hub: Hub, slot: number, { each }: Frames, pushes: Push[]): boolean {
     let isTooSlow = false;
-    for (let index = 0; index < frames.length; index += 1) {
-      const outcome = this.#delivery.deliverFrame(hub, slot, frames[index] as Frame);
-      const { answer } = pushes[index] as Push;
-      answer.matched += 1;
-      if (outcome === DROPPED) answer.dropped += 1;
-      if (outcome === TOO_SLOW) {
-        answer.dropped += 1;
-        isTooSlow = true;
-      }
+    for (const [index, frame] of each.entries()) {
+      const outcome = this.#delivery.deliverFrame(hub, slot, frame);
+      if (outcome === SENT) continue;
+      (pushes[index] as Push).answer.dropped += 1;
+      if (outcome === TOO_SLOW) isTooSlow = true;
     }
     return isTooSlow;
   }
 
-  #encode({ pushes }: Wave, share: Share): Frame[] {
-    if (share.forms.length === 0) {
-      share.forms = pushes.map((push) => this.#formOf(push, share.windowBits));
-    }
-    const sizes = share.forms.map(({ bytes }) => HEADER_BYTES_MAX + bytes.length);
-    // One of them alone may go beside the arena; several have to stand there together.
-    if (sizes.length > 1) this.#delivery.makeRoom(sizes.reduce((sum, size) => sum + size, 0));
-    return share.forms.map(({ opcode, bytes }, index) => {
-      const payloadLength = (pushes[index] as Push).bytes.length;
-      return this.#delivery.encode(opcode, bytes, 0, bytes.length, payloadLength);
-    });
+  #encode(pushes: Push[], windowBits: number): Frames {
+    for (const push of pushes) push.form ??= this.#formOf(push, windowBits);
+    return this.#delivery.encodeAll(pushes.map(({ form }) => form as Message));
   }
 
   /** Deflated where that pays. What is deflated is copied: it may be needed for many slices. */
-  #formOf({ opcode, bytes }: Push, windowBits: number): Form {
+  #formOf({ opcode, bytes }: Push, windowBits: number): Message {
+    const plain = { opcode, bytes, payloadLength: bytes.length, blockFrame: undefined };
     const deflation = this.#deflation;
-    if (windowBits === 0 || deflation === undefined) return { opcode, bytes };
-    if (!deflation.deflate(bytes, 0, bytes.length, windowBits)) return { opcode, bytes };
+    if (windowBits === 0 || deflation === undefined) return plain;
+    if (!deflation.deflate(bytes, 0, bytes.length, windowBits)) return plain;
     const deflated = deflation.take().slice(0, deflation.length);
-    return { opcode: opcode | COMPRESSED, bytes: deflated };
+    return { ...plain, opcode: opcode | COMPRESSED, bytes: deflated };
   }
-}
-
-function shareOf(windowBits: number, places: number[]): Share {
-  return { windowBits, places, next: 0, forms: [] };
-}
-
-/** Looking is far cheaper than sending, and finds also what came by another name. */
-function areEqual(some: number[], others: number[]): boolean {
-  if (some.length !== others.length) return false;
-  for (let index = 0; index < some.length; index += 1) {
-    if (some[index] !== others[index]) return false;
-  }
-  return true;
 }

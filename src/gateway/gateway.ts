@@ -9,9 +9,11 @@ import { Budget } from "../core/budget.ts";
 import { SLOTS_MAX } from "../core/connection-id.ts";
 import { HeadgateError } from "../core/error.ts";
 import type { Log } from "../core/log.ts";
+import { Histogram } from "../metrics/histogram.ts";
 import type { WorkerCounts } from "../metrics/worker-counts.ts";
 import type { Binding } from "../reactor/binding.ts";
 import { Reactor, type SlotEvents } from "../reactor/reactor.ts";
+import { TICK_MS } from "../reactor/ticks.ts";
 import type { Upstream, UpstreamSink } from "../upstreams/upstream.ts";
 import { AcceptPauses } from "./accept-pauses.ts";
 import { Admission } from "./admission.ts";
@@ -43,6 +45,10 @@ const DESCRIPTORS_KEPT = 512;
 const REFUSING_SLOTS = 64;
 /** Whatever `closeTimeoutMs` says, a stop does not take longer. */
 const STOP_MS_MAX = 8000;
+/** Of that at the most, acknowledgements are waited for; the rest is for close frames. */
+const STOP_SETTLE_MS_MAX = 5000;
+/** Memory that was not needed for so long is given back. */
+const TRIM_TICKS = 2000 / TICK_MS;
 const ETIMEDOUT = 110;
 
 export type OpenUpstream = (hubName: string, hub: HubConfiguration, sink: UpstreamSink) => Upstream;
@@ -75,8 +81,12 @@ export class Gateway {
   readonly #shedding: Shedding;
   readonly #commands: Commands;
   readonly #acceptPauses: AcceptPauses;
+  /** How long the event loop was held at a time. */
+  readonly #turns = new Histogram();
   #isStopping = false;
   #isFull = false;
+  /** A sweep may come late, but not be left out. */
+  #trimAt = TRIM_TICKS;
   #socketsGone: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
@@ -116,7 +126,7 @@ export class Gateway {
     });
     this.#commands = new Commands({
       ...parts,
-      fanout: new Fanout({ ...parts, deflation }),
+      fanout: new Fanout({ ...parts, deflation, turns: this.#turns }),
       pushMemory: new PushMemory(limits.pushReceiversRememberedMax),
       groupsPerConnectionMax: limits.groupsPerConnectionMax,
     });
@@ -140,6 +150,11 @@ export class Gateway {
     return this.#commands.execute(command);
   }
 
+  /** So long the event loop was held at a time. */
+  worked(ms: number): void {
+    this.#turns.observe(ms / 1000);
+  }
+
   /** A copy: it does not change with what is counted afterwards. */
   counts(): WorkerCounts {
     const budget = this.#budget;
@@ -161,10 +176,15 @@ export class Gateway {
         max: budget.bytesMax,
       },
       hubs: Object.fromEntries(this.#hubs.map((hub) => [hub.name, hub.counts()])),
+      turns: this.#turns.counts(),
+      turnSecondsMax: this.#turns.max,
     };
   }
 
-  /** Closes every client with 1012; resolves when they are gone, or have had their time. */
+  /**
+   * Closes every client with 1012, once its messages are acknowledged; resolves when they are
+   * gone, or have had their time.
+   */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#reactor.stopAccepting();
@@ -176,7 +196,9 @@ export class Gateway {
       else if (phase === HEAD || phase === ASKING) this.#admission.stopped(slot);
     }
     const { closeTimeoutMs } = this.#options.configuration.limits;
-    const timeoutMs = Math.min(closeTimeoutMs, STOP_MS_MAX);
+    const endMs = performance.now() + STOP_MS_MAX;
+    await this.#departure.untilSettled(Math.min(closeTimeoutMs, STOP_SETTLE_MS_MAX));
+    const timeoutMs = Math.min(closeTimeoutMs, endMs - performance.now());
     await Promise.all([
       this.#untilSocketsAreGone(timeoutMs),
       ...this.#hubs.map((hub) => hub.upstream.close(timeoutMs)),
@@ -208,6 +230,7 @@ export class Gateway {
         this.#checkFull();
       },
       swept: () => this.#swept(),
+      worked: (ms) => this.worked(ms),
     };
   }
 
@@ -246,7 +269,7 @@ export class Gateway {
       return;
     }
     if (phase !== OPEN) {
-      this.#departure.release(slot, true);
+      this.#departure.release(slot, false);
       return;
     }
     this.#departure.lost(slot, this.#wasStuck(slot, errno) ? "slow-consumer" : "client-gone");
@@ -288,6 +311,11 @@ export class Gateway {
     this.#acceptPauses.swept(this.#reactor.tick);
     this.#checkFull();
     this.#reception.relieve();
+    if (this.#reactor.tick >= this.#trimAt) {
+      this.#trimAt = this.#reactor.tick + TRIM_TICKS;
+      this.#reception.trim();
+      this.#admission.trim();
+    }
     this.#shedding.swept();
     this.#options.reportCounts(this.counts());
     if (this.#connections.socketCount === 0) this.#socketsGone?.();
@@ -326,6 +354,7 @@ export class Gateway {
       departure: this.#departure,
       reception: this.#reception,
       nonce,
+      execute: (command: Command) => this.#commands.execute(command),
     };
     for (const [name, hubConfiguration] of Object.entries(configuration.hubs)) {
       const hub = new Hub(name, this.#hubs.length, hubConfiguration);

@@ -51,6 +51,11 @@ export class HalfHeads {
     this.#release(head.cell);
   }
 
+  /** Gives back memory that no head has needed since this was called last. */
+  trim(): void {
+    this.#pool.trim();
+  }
+
   #grow(head: HalfHead, size: number): void {
     const { cell, length } = head;
     head.cell = this.#take(size);

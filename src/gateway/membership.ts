@@ -2,77 +2,52 @@
  * The users and groups of one hub within one worker: who is which user, who is in which group.
  * A connection without either costs nothing here.
  */
-
-const NOBODY: ReadonlySet<number> = new Set();
+import { Roster } from "./roster.ts";
 
 export class Membership {
-  readonly #users = new Map<string, Set<number>>();
-  readonly #groups = new Map<string, Set<number>>();
-  readonly #userOf = new Map<number, string>();
-  readonly #groupsOf = new Map<number, string[]>();
+  /** Each slot bears one name at the most. */
+  readonly #users = new Roster();
+  readonly #groups = new Roster();
 
   enter(slot: number, user: string | undefined): void {
-    if (user === undefined) return;
-    this.#userOf.set(slot, user);
-    addTo(this.#users, user, slot);
+    if (user !== undefined) this.#users.add(slot, user, 1);
   }
 
   /** The connection is over: it is no user and in no group any more. */
   depart(slot: number): void {
-    const user = this.#userOf.get(slot);
-    if (user !== undefined) {
-      this.#userOf.delete(slot);
-      removeFrom(this.#users, user, slot);
-    }
-    this.leaveAll(slot);
+    this.#users.removeAll(slot);
+    this.#groups.removeAll(slot);
   }
 
   /** False where the connection is in `groupsMax` groups already. */
   join(slot: number, group: string, groupsMax: number): boolean {
-    const groups = this.#groupsOf.get(slot) ?? [];
-    if (groups.includes(group)) return true;
-    if (groups.length >= groupsMax) return false;
-    groups.push(group);
-    this.#groupsOf.set(slot, groups);
-    addTo(this.#groups, group, slot);
-    return true;
+    return this.#groups.add(slot, group, groupsMax);
   }
 
   leave(slot: number, group: string): void {
-    const groups = this.#groupsOf.get(slot);
-    const at = groups?.indexOf(group) ?? -1;
-    if (groups === undefined || at < 0) return;
-    groups.splice(at, 1);
-    if (groups.length === 0) this.#groupsOf.delete(slot);
-    removeFrom(this.#groups, group, slot);
+    this.#groups.remove(slot, group);
   }
 
   leaveAll(slot: number): void {
-    for (const group of this.#groupsOf.get(slot) ?? []) removeFrom(this.#groups, group, slot);
-    this.#groupsOf.delete(slot);
+    this.#groups.removeAll(slot);
   }
 
   userOf(slot: number): string | undefined {
-    return this.#userOf.get(slot);
+    return this.#users.nameOf(slot);
   }
 
-  ofUser(user: string): ReadonlySet<number> {
-    return this.#users.get(user) ?? NOBODY;
+  /** Copies a user's slots, in the order in which they entered; how many there are. */
+  copyUser(user: string, slots: Float64Array): number {
+    return this.#users.copySlotsOf(user, slots);
   }
 
-  ofGroup(group: string): ReadonlySet<number> {
-    return this.#groups.get(group) ?? NOBODY;
+  /** Copies a group's slots, in the order in which they joined; how many there are. */
+  copyGroup(group: string, slots: Float64Array): number {
+    return this.#groups.copySlotsOf(group, slots);
   }
-}
 
-function addTo(sets: Map<string, Set<number>>, name: string, slot: number): void {
-  const slots = sets.get(name);
-  if (slots === undefined) sets.set(name, new Set([slot]));
-  else slots.add(slot);
-}
-
-function removeFrom(sets: Map<string, Set<number>>, name: string, slot: number): void {
-  const slots = sets.get(name);
-  slots?.delete(slot);
-  if (slots?.size === 0) sets.delete(name);
+  /** Of arrays, for those who are in: without them there are none. */
+  get bytes(): number {
+    return this.#users.bytes + this.#groups.bytes;
+  }
 }

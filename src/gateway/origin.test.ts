@@ -57,3 +57,18 @@ test("a client without an origin is no page, and is let in", () => {
   assert.equal(isOriginAllowed(undefined, "gateway.example", undefined), true);
   assert.equal(isOriginAllowed(undefined, "gateway.example", ["https://app.example"]), true);
 });
+
+test("what was found of one page and host is not taken for another's", () => {
+  const page = "https://app.example";
+  const asked = [
+    [page, "app.example", true],
+    [page, "app.example", true],
+    [page, "other.example", false],
+    ["https://other.example", "other.example", true],
+    [page, "other.example", false],
+    [page, "app.example", true],
+  ] as const;
+  for (const [origin, host, allowed] of asked) {
+    assert.equal(isOriginAllowed(origin, host, undefined), allowed);
+  }
+});

@@ -10,11 +10,21 @@ export function isOriginAllowed(
   allowed: string[] | undefined,
 ): boolean {
   if (origin === undefined) return true;
-  if (allowed === undefined) {
-    const pageHost = hostNameOf(origin);
-    return pageHost !== undefined && pageHost === hostNameOf(`http://${host}`);
-  }
+  if (allowed === undefined) return isSameHost(origin, host);
   return allowed.includes("*") || allowed.includes(origin.toLowerCase());
+}
+
+/** What was compared last, and what came of it: nearly all pages are of one origin. */
+const last = { origin: "", host: "", isSame: false };
+
+function isSameHost(origin: string, host: string): boolean {
+  if (origin !== last.origin || host !== last.host) {
+    const pageHost = hostNameOf(origin);
+    last.isSame = pageHost !== undefined && pageHost === hostNameOf(`http://${host}`);
+    last.origin = origin;
+    last.host = host;
+  }
+  return last.isSame;
 }
 
 function hostNameOf(url: string): string | undefined {

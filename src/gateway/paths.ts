@@ -5,7 +5,7 @@
 
 export interface PathMatch {
   hub: number;
-  params: Record<string, string>;
+  params: Readonly<Record<string, string>>;
 }
 
 interface Pattern {
@@ -15,7 +15,7 @@ interface Pattern {
 }
 
 export class PathRouter {
-  readonly #literal = new Map<string, number>();
+  readonly #literal = new Map<string, PathMatch>();
   readonly #patterns: Pattern[] = [];
   /** Whether those with more literals stand before those with fewer. */
   #inOrder = true;
@@ -23,15 +23,15 @@ export class PathRouter {
   add(path: string, hub: number): void {
     const segments = path.split("/");
     const literals = segments.filter((segment) => !segment.startsWith(":")).length;
-    if (literals === segments.length) this.#literal.set(path, hub);
+    if (literals === segments.length) this.#literal.set(path, { hub, params: {} });
     else this.#patterns.push({ hub, segments, literals });
     this.#inOrder = false;
   }
 
   /** The hub, and the parameters with their percent-encoding undone. */
   match(path: string): PathMatch | undefined {
-    const hub = this.#literal.get(path);
-    if (hub !== undefined) return { hub, params: {} };
+    const literal = this.#literal.get(path);
+    if (literal !== undefined) return literal;
     if (this.#patterns.length === 0) return undefined;
     if (!this.#inOrder) {
       this.#patterns.sort((a, b) => b.literals - a.literals);

@@ -28,6 +28,7 @@ import {
   OPEN,
   PAUSED_BACKLOG,
   PAUSED_BUDGET,
+  PAUSED_SETTLING,
   PAUSED_WINDOW,
 } from "./connection-table.ts";
 import type { Delivery } from "./delivery.ts";
@@ -74,15 +75,15 @@ export class Reception {
     this.#limits = parts.limits;
     const { reactor, limits, compression } = parts;
     this.#receiver = new Receiver(reactor.arena, reactor.unmask, limits, compression?.inflation);
+    parts.delivery.received = this.#receiver;
   }
 
   /** Bytes of the arena from a connection that is OPEN or CLOSING. */
   received(slot: number, offset: number, end: number): void {
     const { phases, activeTicks, deflateWindowBits } = this.#connections;
     activeTicks[slot] = this.#reactor.tick;
-    this.#receiver.compressible = deflateWindowBits[slot] !== 0;
     const before = this.#connections.unfinished(slot);
-    this.#receiver.partial = before;
+    this.#receiver.begin(before, deflateWindowBits[slot] !== 0);
     let at = offset;
     let phase: number;
     do {
@@ -111,7 +112,12 @@ export class Reception {
     const bytesLeft = (unacknowledgedBytes[slot] as number) - bytes;
     unacknowledgedMessages[slot] = messagesLeft;
     unacknowledgedBytes[slot] = bytesLeft;
-    if (((pauses[slot] as number) & PAUSED_WINDOW) === 0) return;
+    const pausedFor = (pauses[slot] as number) & (PAUSED_WINDOW | PAUSED_SETTLING);
+    if (pausedFor === 0) return;
+    if ((pausedFor & PAUSED_SETTLING) !== 0) {
+      if (messagesLeft === 0) this.#departure.endSettling(slot);
+      return;
+    }
     const { limits } = (this.#hubs[hubs[slot] as number] as Hub).configuration;
     if (messagesLeft > limits.unacknowledgedMessagesMax / 2) return;
     if (bytesLeft > limits.unacknowledgedBytesMax / 2) return;
@@ -140,6 +146,11 @@ export class Reception {
     for (const place of places) {
       if (this.#reactor.isCurrent(place)) this.unpause(slotOf(place), PAUSED_BUDGET);
     }
+  }
+
+  /** Gives back memory that no message has needed of late. */
+  trim(): void {
+    this.#receiver.trim();
   }
 
   #replaceUnfinished(

@@ -3,10 +3,16 @@
  * answered with nothing: the carrier may be late, the client gone.
  */
 import assert from "node:assert/strict";
+import type { Answer, Command } from "../bus/command.ts";
 import { formatConnectionId, slotOf } from "../core/connection-id.ts";
 import type { MessageOpcode } from "../core/opcode.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import type { ConnectionFacts, UpstreamSink } from "../upstreams/upstream.ts";
+import type {
+  ConnectionFacts,
+  UpstreamCommand,
+  UpstreamCommandAnswer,
+  UpstreamSink,
+} from "../upstreams/upstream.ts";
 import { type ConnectionTable, OPEN } from "./connection-table.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Departure } from "./departure.ts";
@@ -20,6 +26,7 @@ interface Parts {
   departure: Departure;
   reception: Reception;
   nonce: string;
+  execute: (command: Command) => Promise<Answer>;
 }
 
 export class HubSink implements UpstreamSink {
@@ -75,7 +82,31 @@ export class HubSink implements UpstreamSink {
     this.#parts.departure.disconnect(slotOf(place), reason);
   }
 
+  async execute(command: UpstreamCommand): Promise<UpstreamCommandAnswer> {
+    const { matched, dropped, refused } = await this.#parts.execute(
+      commandOf(this.#hub.name, command),
+    );
+    return { matched, dropped: dropped + (refused?.count ?? 0) };
+  }
+
   #isOpen(place: number): boolean {
     return this.#reactor.isCurrent(place) && this.#phases[slotOf(place)] === OPEN;
+  }
+}
+
+/** The same in the words of the bus. */
+function commandOf(hub: string, asked: UpstreamCommand): Command {
+  const { verb, target, excluded, opcode, bytes, argument, pushId } = asked;
+  switch (verb) {
+    case "send":
+      return { verb, hub, target, excluded, opcode, bytes, pushId };
+    case "close":
+      return { verb, hub, target, excluded, reason: argument };
+    case "join":
+    case "leave":
+      return { verb, hub, target, group: argument };
+    case "leave-all":
+    case "exists":
+      return { verb, hub, target };
   }
 }

@@ -21,6 +21,9 @@ function upstream(inflight: number): UpstreamCounts {
   };
 }
 
+const turns = new Histogram();
+for (const seconds of [0.002, 0.25, 0.001]) turns.observe(seconds);
+
 const source: MetricsSource = {
   version: "1.2.3",
   workers: [
@@ -40,6 +43,8 @@ const source: MetricsSource = {
     bytesSentTotal: 11,
     messagesDroppedTotal: { "drop-oldest": 12 },
     memory: { parked: 13, max: 14 },
+    turns: turns.counts(),
+    turnSecondsMax: turns.max,
     hubs: {
       chat: {
         connections: 1,
@@ -96,6 +101,7 @@ headgate_events_dropped_total{event="message"} 8
 headgate_upstream_inflight 5
 headgate_upstream_retries_total 6
 headgate_held_connections 4
+headgate_turn_duration_seconds_max 0.25
 headgate_memory_budget_bytes{state="parked"} 13
 headgate_memory_budget_bytes{state="max"} 14
 headgate_worker_up{worker="1"} 1
@@ -103,7 +109,9 @@ headgate_worker_up{worker="2"} 0
 headgate_worker_restarts_total{worker="1"} 0
 headgate_worker_restarts_total{worker="2"} 5
 headgate_build_info{version="1.2.3"} 1`;
-  const told = text.split("\n").filter((line) => /^headgate_(?!upstream_duration)/.test(line));
+  const told = text
+    .split("\n")
+    .filter((line) => /^headgate_(?!upstream_duration|turn_duration_seconds_[bsc])/.test(line));
   assert.deepEqual(told, expected.trim().split("\n"));
 });
 
@@ -116,6 +124,13 @@ test("how long requests took is told for each hub with a service, its carrier an
   assert.deepEqual([of("sum", "chat"), of("count", "chat")], [1, 1]);
   assert.deepEqual([of("sum", "news"), of("count", "news")], [4, 1]);
   assert.equal(of("count", "echo"), undefined);
+});
+
+test("how long event loops were held is told", () => {
+  const series = new Exposition(formatFamilies(families, source));
+  const upTo = (bound: string) =>
+    series.find(`headgate_turn_duration_seconds_bucket{le="${bound}"}`);
+  assert.deepEqual(["0.001", "0.0025", "0.1", "0.25", "+Inf"].map(upTo), [1, 2, 2, 3, 3]);
 });
 
 test("before any worker has counted there is still something to read", () => {

@@ -161,6 +161,20 @@ export const families: readonly Family<MetricsSource>[] = [
     ],
   },
   {
+    name: "headgate_turn_duration_seconds",
+    type: "histogram",
+    labels: [],
+    help: "How long a worker's event loop was held at a time",
+    samples: ({ counts }) => [[{}, counts.turns]],
+  },
+  {
+    name: "headgate_turn_duration_seconds_max",
+    type: "gauge",
+    labels: [],
+    help: "The longest time since their start that a worker's event loop was held",
+    samples: ({ counts }) => [[{}, counts.turnSecondsMax]],
+  },
+  {
     name: "headgate_memory_budget_bytes",
     type: "gauge",
     labels: ["state"],

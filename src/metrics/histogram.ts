@@ -1,6 +1,6 @@
 /**
  * A histogram of durations in fixed buckets: an observation is one comparison for each bound
- * below it and two additions. It keeps no observation, and so it tells no quantile.
+ * below it and two additions. It keeps no observation but the longest, and so tells no quantile.
  */
 
 /** Upper bounds of the buckets, in seconds; one more holds what lies above them all. */
@@ -18,6 +18,8 @@ export interface HistogramCounts {
 export class Histogram {
   readonly #buckets: number[];
   #sum = 0;
+  /** The longest that was ever observed, in seconds. */
+  max = 0;
 
   constructor() {
     this.#buckets = new Array<number>(durationBoundsSeconds.length + 1).fill(0);
@@ -29,6 +31,7 @@ export class Histogram {
     while (seconds > (durationBoundsSeconds[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
     this.#buckets[bucket] = (this.#buckets[bucket] as number) + 1;
     this.#sum += seconds;
+    if (seconds > this.max) this.max = seconds;
   }
 
   counts(): HistogramCounts {

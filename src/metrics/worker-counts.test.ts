@@ -47,6 +47,8 @@ function full(times: number): WorkerCounts {
     messagesDroppedTotal: { "drop-oldest": 9 * times },
     memory: { parked: 10 * times, max: 11 * times },
     hubs: { chat: served(times) },
+    turns: durations(...new Array<number>(times).fill(0.25)),
+    turnSecondsMax: 12,
   };
 }
 
@@ -85,6 +87,7 @@ test("of a worker that ended its totals stay, and what it had open or held does 
     connections: 0,
     handshakesPending: 0,
     memory: {},
+    turnSecondsMax: 0,
     hubs: {
       chat: {
         ...served(2),

@@ -3,7 +3,7 @@
  * added up there. What is named `…Total`, or said to be of ever, has been counted since the
  * worker's start and outlives it; everything else is of now.
  */
-import { addHistograms, type HistogramCounts } from "./histogram.ts";
+import { addHistograms, Histogram, type HistogramCounts } from "./histogram.ts";
 
 export interface WorkerCounts {
   /** Open ones, of all hubs. */
@@ -24,6 +24,10 @@ export interface WorkerCounts {
   /** Of the budget in bytes, by what holds it; `max` is all that may be held. */
   memory: Record<string, number>;
   hubs: Record<string, HubCounts>;
+  /** How long the event loop was held at a time, ever. */
+  turns: HistogramCounts;
+  /** The longest of them, of a worker that is still there. */
+  turnSecondsMax: number;
 }
 
 export interface HubCounts {
@@ -36,7 +40,7 @@ export interface HubCounts {
 }
 
 export interface UpstreamCounts {
-  /** How events travel: `http`. */
+  /** How events travel: `http` or `nats`. */
   carrier: string;
   /** Requests under way. */
   inflight: number;
@@ -65,6 +69,8 @@ export function emptyCounts(): WorkerCounts {
     messagesDroppedTotal: {},
     memory: {},
     hubs: {},
+    turns: new Histogram().counts(),
+    turnSecondsMax: 0,
   };
 }
 
@@ -87,6 +93,8 @@ export function addCounts(a: WorkerCounts, b: WorkerCounts): WorkerCounts {
     messagesDroppedTotal: addEach(a.messagesDroppedTotal, b.messagesDroppedTotal, add),
     memory: addEach(a.memory, b.memory, add),
     hubs: addEach(a.hubs, b.hubs, addHubs),
+    turns: addHistograms(a.turns, b.turns),
+    turnSecondsMax: Math.max(a.turnSecondsMax, b.turnSecondsMax),
   };
 }
 
@@ -101,6 +109,7 @@ export function totalsOf(counts: WorkerCounts): WorkerCounts {
     connections: 0,
     handshakesPending: 0,
     memory: {},
+    turnSecondsMax: 0,
     hubs: Object.fromEntries(hubs),
   };
 }

@@ -26,7 +26,7 @@ const PRELUDE = `
       inputEnd: 65536, eventsMax: 4, acceptsMax: 4, turnBytes: 4096, readBytesMin: 1024,
       readBytesMax: 4096, batch: int32(48), generations: new Uint32Array(slots),
       entries: int32(3), heads: int32(slots), flushing: int32(slots), short: int32(8),
-      unmasking: int32(4) });
+      unmasking: int32(5) });
     const listener = binding.listen({ address: "127.0.0.1", port: 0, backlog: 4,
       userTimeoutMs: 0 });
     poller.adopt(listener);

@@ -31,15 +31,15 @@ function pollerOptions(): seam.PollerOptions {
     heads: new Int32Array(slots).fill(-1),
     flushing: new Int32Array(slots),
     short: new Int32Array(2 * slots),
-    unmasking: new Int32Array(4),
+    unmasking: new Int32Array(5),
   };
 }
 
 function unmask(
   { poller, options }: { poller: seam.Poller; options: seam.PollerOptions },
-  ...given: [offset: number, length: number, key: number, utf8: number]
+  ...[offset, length, key, utf8, to = offset]: [number, number, number, number, number?]
 ): number {
-  options.unmasking.set(given);
+  options.unmasking.set([offset, length, key, utf8, to]);
   poller.unmask();
   return options.unmasking[3] as number;
 }
@@ -79,7 +79,7 @@ class Running {
 
   #turn(): void {
     const { batch } = this.options;
-    const count = this.poller.turn();
+    const count = this.poller.turn(this.options.eventsMax);
     for (let at = 0; at < count * seam.BATCH_STRIDE; at += seam.BATCH_STRIDE) {
       const [slot = 0, kind = 0, offset = 0, length = 0] = batch.subarray(at);
       // The others are reported every turn until somebody acts on them.
@@ -177,6 +177,9 @@ test("unmask works on the arena and carries the state of the UTF-8 check", () =>
   assert.deepEqual(options.arena.slice(100, 100 + text.length), text);
   assert.equal(unmask({ poller, options }, 100, 8, 0, seam.UTF8_OFF), seam.UTF8_OFF);
   assert.equal(unmask({ poller, options }, 106, 2, 0, seam.UTF8_ACCEPT), seam.UTF8_REJECT);
+  options.arena.set([1, 2, 3], 50);
+  unmask({ poller, options }, 50, 3, 0x01010101, seam.UTF8_OFF, 48);
+  assert.deepEqual([...options.arena.slice(48, 53)], [0, 3, 2, 2, 3]);
   poller.stop();
 });
 
@@ -213,9 +216,10 @@ test("a slot that is not open, a range outside its buffer and a stopped poller t
     RangeError,
   );
   assert.throws(() => unmask({ poller, options }, 0, 1, 0, 99), RangeError);
+  assert.throws(() => unmask({ poller, options }, 0, 1, 0, seam.UTF8_OFF, -1), RangeError);
   poller.stop();
   poller.stop();
-  assert.throws(() => poller.turn(), /stopped/);
+  assert.throws(() => poller.turn(1), /stopped/);
   assert.throws(() => poller.watch(slot, seam.READ), /stopped/);
 });
 
@@ -232,7 +236,7 @@ test("a number out of range and an array that is too small are named", () => {
     [{ heads: new Int32Array(15) }, /generations and heads/],
     [{ generations: new Uint32Array(15) }, /generations and heads/],
     [{ short: new Int32Array(31) }, /short wants a pair/],
-    [{ unmasking: new Int32Array(3) }, /unmasking wants four fields/],
+    [{ unmasking: new Int32Array(4) }, /unmasking wants five fields/],
     [{ heads: new Uint8Array(64) as unknown as Int32Array }, /another kind of typed array/],
   ];
   for (const [change, message] of wrong) {
@@ -257,7 +261,8 @@ test("steering leaves out a listener until it is named again", async () => {
     }),
   );
   const listeners: (number | undefined)[] = [];
-  for (let count = poller.turn(); count > 0; count = poller.turn()) {
+  const turn = () => poller.turn(options.eventsMax);
+  for (let count = turn(); count > 0; count = turn()) {
     for (let index = 0; index < count; index++) {
       listeners.push(options.batch[index * seam.BATCH_STRIDE + 2]);
     }

@@ -15,7 +15,7 @@ export const BATCH_STRIDE = 4;
 export const ACCEPTED = 1;
 /** `length` bytes of this slot stand in the arena at `offset`. */
 export const BYTES = 2;
-/** The peer finished sending (FIN); said again every turn until READ is off or it is closed. */
+/** The peer finished sending (FIN); said once each time that the slot is watched for READ. */
 export const END = 3;
 /** The socket broke; `length` is the errno. */
 export const FAILED = 4;
@@ -44,8 +44,12 @@ export const UTF8_OFF = -1;
 export const UTF8_ACCEPT = 0;
 export const UTF8_REJECT = 1;
 
-/** Int32 fields of one entry of the flush: offset in the arena, length, next entry or -1. */
+/** Int32 fields of one entry of the flush: offset in the arena, length, next entry or CHAIN_…. */
 export const ENTRY_STRIDE = 3;
+/** No entry is next. */
+export const CHAIN_END = -1;
+/** No entry is next but our FIN, as of `shutdown`; with the chain's last bytes in one packet. */
+export const CHAIN_FIN = -2;
 
 export interface PollerOptions {
   /** Slots there are, listening ones included; at most 2^20. */
@@ -77,7 +81,7 @@ export interface PollerOptions {
   flushing: Int32Array;
   /** Pairs (slot, bytes sent or -errno) of those that did not take all; two for each `flushing`. */
   short: Int32Array;
-  /** What `unmask` is given and gives: offset, length, key, state of the UTF-8 check. */
+  /** What `unmask` is given and gives: offset, length, key, state of the UTF-8 check, target. */
   unmasking: Int32Array;
 }
 
@@ -96,8 +100,11 @@ export interface Poller {
   dial(address: string, port: number, sourceAddress: string): number;
   /** Sets what is wanted of a slot: READ | WRITE; 0 pauses it. A listening slot knows READ. */
   watch(slot: number, interest: number): void;
-  /** epoll_wait without waiting, then one recv of every ready socket; the number of records. */
-  turn(): number;
+  /**
+   * epoll_wait without waiting, for up to so many sockets, then one recv of each that is ready;
+   * the number of records.
+   */
+  turn(eventsMax: number): number;
   /** Sends the chains of the first `count` slots of `flushing`; the number of pairs in `short`. */
   flush(count: number): number;
   /** Sends from any memory: the bytes taken, 0 for a full socket, or -errno. */
@@ -109,9 +116,9 @@ export interface Poller {
   /** The peer's address, without its port; empty where the peer is gone already. */
   peerAddress(slot: number): string;
   /**
-   * Unmasks bytes of the arena in place: those that `unmasking` says, with the mask's four bytes
-   * in the order of memory, as a little-endian number. With a state other than UTF8_OFF it also
-   * runs the check over them, and leaves its new state there.
+   * Unmasks bytes of the arena, in place or to a lower offset: those that `unmasking` says, with
+   * the mask's four bytes in the order of memory, as a little-endian number. With a state other
+   * than UTF8_OFF it also runs the check over them, and leaves its new state there.
    */
   unmask(): void;
   /** Calls `wake` from the event loop whenever the epoll instance has something to report. */
@@ -192,6 +199,8 @@ export interface Binding {
   createCodec(progress: Int32Array): Codec;
   /** Raises the limit of descriptors to its maximum; the limit in force. */
   raiseDescriptorLimit(): number;
+  /** Gives what native code has freed back to the system, where the C library can: glibc does. */
+  trimMemory(): void;
 }
 
 export function loadBinding(): Binding {

@@ -126,6 +126,20 @@ describe("a FIN", () => {
     assert.equal(socket.received.toString(), "last words");
   });
 
+  test("goes out with a chain's last bytes, in no call of its own", () => {
+    const world = new ReactorWorld();
+    const { socket, slot } = world.open();
+    world.poller.shutdown = () => assert.fail("a FIN by itself is a packet by itself");
+    world.send(slot, "last ");
+    world.send(slot, "words");
+    world.reactor.outbox.finish(slot);
+    const { flush } = world.poller.calls;
+    world.iterate();
+    assert.equal(world.poller.calls.flush, flush + 1);
+    assert.equal(socket.ended, true);
+    assert.equal(socket.received.toString(), "last words");
+  });
+
   test("goes out behind the queue", () => {
     const world = new ReactorWorld();
     const { socket, slot } = world.open();

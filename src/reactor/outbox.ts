@@ -3,7 +3,7 @@
  * queues of what sockets did not take, and the FINs behind both.
  */
 import type { Budget } from "../core/budget.ts";
-import { ENTRY_STRIDE, type Poller } from "./binding.ts";
+import { CHAIN_END, CHAIN_FIN, ENTRY_STRIDE, type Poller } from "./binding.ts";
 import { BROKEN, CLOSED, FINISHING, QUEUED, type SlotTable } from "./slot-table.ts";
 import { type Block, WriteQueue } from "./write-queue.ts";
 
@@ -48,11 +48,12 @@ export class Outbox {
   readonly #queues = new Map<number, WriteQueue>();
   /** Blocks made in this flush, by the offset of their entry: receivers of one frame share it. */
   readonly #blocks = new Map<number, Block>();
+  /** Lengths of the frames that stand side by side from an offset on and are sent as one entry. */
+  readonly #joined = new Map<number, number[]>();
   readonly #gathered = new Uint8Array(GATHER_BYTES);
   #entryCount = 0;
   #flushingCount = 0;
   #reservedEnd: number;
-  #finishing: number[] = [];
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -82,6 +83,14 @@ export class Outbox {
     while (this.#reservedEnd + length > this.#options.start + Outbox.BYTES) this.flush();
   }
 
+  /**
+   * Says that reserved bytes are several frames, which may be sent as one: a socket that does not
+   * take all of them has each in its queue by itself.
+   */
+  joinFrames(offset: number, lengths: number[]): void {
+    this.#joined.set(offset, lengths);
+  }
+
   /** Sends bytes of the arena, behind all that was sent to this slot before. */
   send(slot: number, offset: number, length: number): void {
     if (this.#slots.flags[slot] !== 0) {
@@ -100,7 +109,7 @@ export class Outbox {
     this.#entryCount = entry + 1;
     entries[at] = offset;
     entries[at + 1] = length;
-    entries[at + 2] = -1;
+    entries[at + 2] = CHAIN_END;
     if (this.#slots.heads[slot] === -1) {
       this.#slots.heads[slot] = entry;
       this.#flushing[this.#flushingCount] = slot;
@@ -141,8 +150,7 @@ export class Outbox {
       this.#options.poller.shutdown(slot);
       return;
     }
-    this.#finishing.push(slot);
-    if (!this.inTurn) this.#options.schedule();
+    this.#entries[(this.#slots.tails[slot] as number) * ENTRY_STRIDE + 2] = CHAIN_FIN;
   }
 
   /** Sends all that is owed, and makes the arena free for new bytes. */
@@ -151,6 +159,7 @@ export class Outbox {
     do this.#sendEntries();
     while (this.#flushingCount > 0);
     this.#reservedEnd = this.#options.start;
+    if (this.#joined.size > 0) this.#joined.clear();
   }
 
   /** Goes on with the queue of a socket that takes bytes again; true when it took some. */
@@ -253,7 +262,6 @@ export class Outbox {
     }
     // Blocks are shared by offset, which holds only as long as the arena's bytes do.
     if (this.#blocks.size > 0) this.#blocks.clear();
-    if (this.#finishing.length > 0) this.#finishFlushed();
   }
 
   #keepUnsent(at: number): void {
@@ -265,11 +273,15 @@ export class Outbox {
       this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | BROKEN;
       return;
     }
-    for (; entry !== -1; entry = this.#entries[entry * ENTRY_STRIDE + 2] as number) {
+    for (; entry >= 0; entry = this.#entries[entry * ENTRY_STRIDE + 2] as number) {
       const offset = this.#entries[entry * ENTRY_STRIDE] as number;
       const length = this.#entries[entry * ENTRY_STRIDE + 1] as number;
-      if (sent < length) this.#enqueue(slot, this.#blockOf(offset, length), sent);
-      sent = Math.max(0, sent - length);
+      let at = offset;
+      for (const frameBytes of this.#joined.get(offset) ?? [length]) {
+        if (sent < frameBytes) this.#enqueue(slot, this.#blockOf(at, frameBytes), sent);
+        sent = Math.max(0, sent - frameBytes);
+        at += frameBytes;
+      }
     }
   }
 
@@ -284,15 +296,6 @@ export class Outbox {
       const slot = broken[at] as number;
       const isClosed = ((this.#slots.flags[slot] as number) & CLOSED) !== 0;
       if (!isClosed) this.#options.broke(slot, broken[at + 1] as number);
-    }
-  }
-
-  #finishFlushed(): void {
-    const finishing = this.#finishing;
-    this.#finishing = [];
-    for (const slot of finishing) {
-      // With a queue the FIN follows it; a closed slot needs none.
-      if (this.#slots.flags[slot] === FINISHING) this.#options.poller.shutdown(slot);
     }
   }
 
@@ -321,7 +324,9 @@ export class Outbox {
 
   readonly #release = (block: Block): void => {
     block.references -= 1;
-    if (block.references === 0) this.#options.budget.release("queued", block.bytes.length);
+    if (block.references > 0) return;
+    this.#options.budget.release("queued", block.bytes.length);
+    block.released?.();
   };
 
   #break(slot: number, errno: number): void {

@@ -207,6 +207,51 @@ describe("closing a slot", () => {
 });
 
 describe("a deadline", () => {
+  test("is judged only when all that has come was read, as after a standstill", () => {
+    const world = new ReactorWorld();
+    const { slot, socket } = world.open();
+    world.on.received = () => world.reactor.setDeadline(slot, 0);
+    world.reactor.setDeadline(slot, world.reactor.tick + 2);
+    socket.send("alive");
+    // The timer that judges deadlines is the first thing that runs.
+    world.time.nowMs += 20 * TICK_MS;
+    assert.ok(world.time.advanceToTimer(world.time.nowMs));
+    assert.deepEqual(world.takeLog(), [`received ${slot} alive`]);
+  });
+
+  test("waits ten seconds for a worker that does not get to read all that has come", () => {
+    const world = new ReactorWorld(400);
+    const { slot } = world.open();
+    const clients = Array.from({ length: 300 }, () => world.open());
+    const sockets = new Map(clients.map((client) => [client.slot, client.socket]));
+    world.on.received = (from) => sockets.get(from)?.send("more");
+    for (const socket of sockets.values()) socket.send("more");
+    world.reactor.setDeadline(slot, world.reactor.tick + 2);
+    // One turn takes longer than turns may follow each other.
+    world.time.stepMs = 5;
+    const startedAtMs = world.time.nowMs;
+    while (!world.takeLog().includes(`expired ${slot}`)) {
+      world.time.advanceToTimer(world.time.nowMs + 10 * TICK_MS);
+      assert.ok(world.time.nowMs < startedAtMs + 20_000);
+    }
+    assert.ok(world.time.nowMs >= startedAtMs + 10_000);
+  });
+
+  test("waits for nobody because a few clients have much to say", () => {
+    const world = new ReactorWorld();
+    const { slot } = world.open();
+    const talkers = [world.open(), world.open(), world.open()];
+    const sockets = new Map(talkers.map((client) => [client.slot, client.socket]));
+    const send = (slot: number) => sockets.get(slot)?.send("x".repeat(600_000));
+    world.on.received = send;
+    for (const talker of sockets.keys()) send(talker);
+    world.reactor.setDeadline(slot, world.reactor.tick + 2);
+    world.time.stepMs = 5;
+    const untilMs = world.time.nowMs + 3000;
+    while (world.time.nowMs < untilMs) world.time.advanceToTimer(world.time.nowMs + 10 * TICK_MS);
+    assert.ok(world.takeLog().includes(`expired ${slot}`));
+  });
+
   test("expires once, with the sweep in or after its tick, and is gone then", () => {
     const world = new ReactorWorld();
     const { slot } = world.open();

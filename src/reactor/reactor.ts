@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import type { Budget } from "../core/budget.ts";
 import { placeOf, slotOf } from "../core/connection-id.ts";
+import { Accepting } from "./accepting.ts";
 import {
   ACCEPT_FAILED,
   ACCEPTED,
@@ -24,17 +25,17 @@ import {
 import { Outbox } from "./outbox.ts";
 import { ParkedInput } from "./parked-input.ts";
 import { BROKEN, CLOSED, CONNECTING, SlotTable } from "./slot-table.ts";
-import { Ticks } from "./ticks.ts";
+import { TICK_MS, Ticks } from "./ticks.ts";
+import { EVENTS_MAX, READ_BYTES_MAX, READ_BYTES_MIN, TURN_BYTES, TurnSize } from "./turn-size.ts";
 
-/** More events in one turn doubled the p99 at 16 KiB. */
-const EVENTS_MAX = 128;
 const ACCEPTS_MAX = 64;
-const TURN_BYTES = 1 << 20;
-const READ_BYTES_MIN = 64 << 10;
-const READ_BYTES_MAX = 512 << 10;
 /** Room before a read, so that an answer's header can stand before its payload. */
 const READ_MARGIN_BYTES = 16;
 const INPUT_BYTES = EVENTS_MAX * (READ_BYTES_MIN + READ_MARGIN_BYTES) + READ_MARGIN_BYTES;
+/** Deadlines wait so long for a worker that does not get to read all that has come. */
+const BEHIND_TICKS_MAX = 10_000 / TICK_MS;
+/** A sweep that took less is not told: most find nothing to do. */
+const SWEEP_TOLD_MS = 1;
 /** Turns follow each other for this long before other parts of the process get their turn. */
 const TURNS_BUDGET_MS = 4;
 
@@ -64,6 +65,8 @@ export interface SlotEvents {
   acceptFailed(errno: number): void;
   /** Once every TICK_MS, behind the deadlines. */
   swept(): void;
+  /** So long nothing else could happen: turns that followed each other, or what came between. */
+  worked?(ms: number): void;
 }
 
 export class Reactor {
@@ -76,12 +79,12 @@ export class Reactor {
   readonly #poller: Poller;
   readonly #events: SlotEvents;
   readonly #batch = new Int32Array((2 * EVENTS_MAX + ACCEPTS_MAX) * BATCH_STRIDE);
-  readonly #unmasking = new Int32Array(4);
-  readonly #listeners: number[] = [];
+  readonly #unmasking = new Int32Array(5);
+  readonly #turnSize = new TurnSize();
+  readonly #accepting = new Accepting((slot, on) => this.#setInterest(slot, READ, on));
   readonly #ticks = new Ticks(() => this.#sweep());
-  /** Until the next sweep. */
-  #isAcceptingPaused = false;
-  #accepts = true;
+  /** When all that had come by then was read. */
+  #caughtUpTick = 0;
   #ready: number[] = [];
   #isScheduled = false;
   #isStopped = false;
@@ -131,12 +134,13 @@ export class Reactor {
   }
 
   /** The unmasking of the arena's bytes, for the WebSocket layer. */
-  unmask = (offset: number, length: number, key: number, utf8: number): number => {
+  unmask = (to: number, offset: number, length: number, key: number, utf8: number): number => {
     const unmasking = this.#unmasking;
     unmasking[0] = offset;
     unmasking[1] = length;
     unmasking[2] = key;
     unmasking[3] = utf8;
+    unmasking[4] = to;
     this.#poller.unmask();
     return unmasking[3] as number;
   };
@@ -146,8 +150,7 @@ export class Reactor {
     const slot = this.#poller.adopt(descriptor);
     assert(slot >= 0, `adopting descriptor ${descriptor} failed with errno ${-slot}`);
     this.slots.open(slot, READ);
-    this.#listeners.push(slot);
-    if (!this.#accepts) this.#setInterest(slot, READ, false);
+    this.#accepting.add(slot);
   }
 
   /** A connection from here: its slot, which takes bytes once it is `connected`, or -errno. */
@@ -171,8 +174,7 @@ export class Reactor {
 
   /** Waiting connections stay in the listening socket's queue until accepting goes on. */
   stopAccepting(): void {
-    this.#accepts = false;
-    for (const listener of this.#listeners) this.#setInterest(listener, READ, false);
+    this.#accepting.stop();
   }
 
   pause(slot: number): void {
@@ -243,20 +245,28 @@ export class Reactor {
   }
 
   #wake(): void {
-    this.#readClock();
     const startedAtMs = performance.now();
-    let count: number;
+    this.#takeTurns(startedAtMs);
+    this.#events.worked?.(performance.now() - startedAtMs);
+  }
+
+  #takeTurns(startedAtMs: number): void {
+    this.#readClock();
+    let isFull: boolean;
     do {
       // Nothing in the arena may still be owed when new bytes come in.
       this.outbox.flush();
-      count = this.#poller.turn();
+      const count = this.#poller.turn(this.#turnSize.events);
+      isFull = count >= this.#turnSize.events;
       // What stands behind the last record is of an earlier batch.
       this.#batch[count * BATCH_STRIDE + 1] = 0;
       this.outbox.inTurn = true;
       for (let record = 0; record < count; record += 1) this.#dispatch(record * BATCH_STRIDE);
       this.outbox.inTurn = false;
       this.outbox.flush();
-    } while (count >= EVENTS_MAX && performance.now() - startedAtMs < TURNS_BUDGET_MS);
+      this.#turnSize.adapt(count);
+    } while (isFull && performance.now() - startedAtMs < TURNS_BUDGET_MS);
+    if (!isFull) this.#caughtUpTick = this.tick;
   }
 
   #dispatch(at: number): void {
@@ -273,6 +283,7 @@ export class Reactor {
     if (this.#isClosed(slot)) return;
     switch (kind) {
       case BYTES:
+        this.#turnSize.add(length);
         this.#events.received(slot, offset, offset + length);
         return;
       case WRITABLE:
@@ -296,7 +307,8 @@ export class Reactor {
         return;
       default:
         assert(kind === ACCEPT_FAILED);
-        this.#pauseAccepting(length);
+        // Out of descriptors or slots: the next sweep tries again.
+        if (this.#accepting.pause()) this.#events.acceptFailed(length);
     }
   }
 
@@ -311,15 +323,6 @@ export class Reactor {
     return this.#batch[at] === slot && this.#batch[at + 1] === FAILED;
   }
 
-  /** Out of descriptors or slots: the next sweep tries again, and nothing spins meanwhile. */
-  #pauseAccepting(errno: number): void {
-    // Another listening socket of the same batch may have said so already.
-    if (this.#isAcceptingPaused) return;
-    for (const listener of this.#listeners) this.#setInterest(listener, READ, false);
-    this.#isAcceptingPaused = true;
-    this.#events.acceptFailed(errno);
-  }
-
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -330,6 +333,7 @@ export class Reactor {
   #iterate(): void {
     this.#isScheduled = false;
     if (this.#isStopped) return;
+    const startedAtMs = performance.now();
     this.#readClock();
     this.outbox.flush();
     const ready = this.#ready;
@@ -338,6 +342,7 @@ export class Reactor {
     this.#takeUpReady(ready);
     this.outbox.inTurn = false;
     this.outbox.flush();
+    this.#events.worked?.(performance.now() - startedAtMs);
   }
 
   /** One after the other, for as long as turns may take; the rest in the next iteration. */
@@ -371,7 +376,19 @@ export class Reactor {
   }
 
   #sweep(): void {
-    this.#readClock();
+    const startedAtMs = performance.now();
+    // After a standstill this timer comes first, and nobody is late whose bytes lie here unread.
+    this.#turnSize.events = EVENTS_MAX;
+    this.#takeTurns(startedAtMs);
+    const behindTicks = this.tick - this.#caughtUpTick;
+    if (behindTicks === 0 || behindTicks > BEHIND_TICKS_MAX) this.#expire();
+    this.#accepting.resume();
+    this.#events.swept();
+    const tookMs = performance.now() - startedAtMs;
+    if (tookMs >= SWEEP_TOLD_MS) this.#events.worked?.(tookMs);
+  }
+
+  #expire(): void {
     const { deadlines } = this.slots;
     for (let slot = 0; slot < this.slots.used; slot += 1) {
       const deadline = deadlines[slot] as number;
@@ -379,10 +396,5 @@ export class Reactor {
       deadlines[slot] = 0;
       this.#events.expired(slot);
     }
-    if (this.#isAcceptingPaused && this.#accepts) {
-      this.#isAcceptingPaused = false;
-      for (const listener of this.#listeners) this.#setInterest(listener, READ, true);
-    }
-    this.#events.swept();
   }
 }

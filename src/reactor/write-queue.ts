@@ -9,6 +9,8 @@ export interface Block {
   references: number;
   /** False for control frames, which no slow-consumer policy may take out. */
   readonly droppable: boolean;
+  /** Called when no queue refers to it any more. */
+  released?: (() => void) | undefined;
 }
 
 export class WriteQueue {

@@ -14,6 +14,7 @@ test("echo sends a message back in place, at once, and nothing else", async () =
     setConnectionState: refuse,
     acknowledged: refuse,
     fail: refuse,
+    execute: refuse,
   };
   const echo = new EchoUpstream(sink);
   const bytes = new Uint8Array(8);

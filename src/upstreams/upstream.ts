@@ -18,10 +18,10 @@ export interface ConnectRequest {
   connectionId: string;
   /** Without the query. */
   path: string;
-  params: Record<string, string>;
+  params: Readonly<Record<string, string>>;
   query: Record<string, string[]>;
   headers: Record<string, string[]>;
-  subprotocols: string[];
+  subprotocols: readonly string[];
   /** The client's, without a port. */
   address: string;
 }
@@ -86,6 +86,35 @@ export interface Upstream {
   close(timeoutMs: number): Promise<void>;
 }
 
+export type UpstreamTarget =
+  | { kind: "connection"; connectionId: string }
+  | { kind: "user"; user: string }
+  | { kind: "group"; group: string }
+  | { kind: "all" };
+
+/** What a service asks of the gateway by itself, over its carrier; its hub is the carrier's. */
+export interface UpstreamCommand {
+  /** A connection or a user joins and leaves. */
+  verb: "send" | "close" | "join" | "leave" | "leave-all" | "exists";
+  target: UpstreamTarget;
+  /** Ids of connections that `send` and `close` leave out. */
+  excluded: string[];
+  /** Of the message to send, as `bytes` is; valid until the command is executed. */
+  opcode: MessageOpcode;
+  bytes: Uint8Array;
+  /** The group that is joined or left, the reason to close; otherwise empty. */
+  argument: string;
+  /** The same id within two minutes sends to no connection twice. */
+  pushId: string | undefined;
+}
+
+export interface UpstreamCommandAnswer {
+  /** Connections of this worker that it was about. */
+  matched: number;
+  /** Of those, the ones that it had no effect on: too slow a receiver, one group too many. */
+  dropped: number;
+}
+
 /** The gateway as a carrier sees it. Calls for a place that is gone do nothing. */
 export interface UpstreamSink {
   /** Of a place that is open. */
@@ -103,4 +132,6 @@ export interface UpstreamSink {
   acknowledged(place: number, messages: number, bytes: number): void;
   /** The service is not there, failed or refused: the client is closed. */
   fail(place: number, reason: "service-unavailable" | "service-error" | "service-refused"): void;
+  /** Carries out a push on the connections that this worker holds. */
+  execute(command: UpstreamCommand): Promise<UpstreamCommandAnswer>;
 }

@@ -13,6 +13,8 @@ export const ASCII_HOST = 4;
 export const ASCII_IPV6 = 8;
 export const ASCII_DIGIT = 16;
 const ASCII_HEX = 32;
+/** What a line of a request head may hold: all but control bytes, the tab excepted. */
+export const ASCII_LINE = 64;
 
 type ByteClass =
   | typeof ASCII_TOKEN
@@ -20,9 +22,13 @@ type ByteClass =
   | typeof ASCII_HOST
   | typeof ASCII_IPV6
   | typeof ASCII_DIGIT
-  | typeof ASCII_HEX;
+  | typeof ASCII_HEX
+  | typeof ASCII_LINE;
 
+const TAB = 0x09;
+const SPACE = 0x20;
 const PERCENT = 0x25;
+const COMMA = 0x2c;
 
 const CLASSES = new Uint8Array(256);
 const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -33,6 +39,9 @@ add(ASCII_DIGIT, "0123456789");
 add(ASCII_HEX, "0123456789ABCDEFabcdef");
 for (let byte = 0x21; byte < 0x7f; byte++) {
   if (byte !== 0x23) add(ASCII_TARGET, String.fromCharCode(byte));
+}
+for (let byte = 0; byte < 256; byte++) {
+  if (byte === 0x09 || (byte >= 0x20 && byte !== 0x7f)) add(ASCII_LINE, String.fromCharCode(byte));
 }
 
 function add(byteClass: ByteClass, characters: string): void {
@@ -84,6 +93,47 @@ export function equalsIgnoringCase(
     if (lower !== lowerCase.charCodeAt(index)) return false;
   }
   return true;
+}
+
+/** Whether bytes [offset, end) are `text`. */
+export function equals(bytes: Uint8Array, offset: number, end: number, text: string): boolean {
+  return end - offset === text.length && startsWith(bytes, offset, end, text);
+}
+
+/** Whether bytes [offset, end), a list with commas, have this element, whatever its case. */
+export function listHas(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  lowerCase: string,
+): boolean {
+  for (let start = offset; start <= end; start++) {
+    let elementEnd = start;
+    while (elementEnd < end && bytes[elementEnd] !== COMMA) elementEnd++;
+    const first = skipBlanks(bytes, start, elementEnd);
+    const last = trimBlanks(bytes, first, elementEnd);
+    if (equalsIgnoringCase(bytes, first, last, lowerCase)) return true;
+    start = elementEnd;
+  }
+  return false;
+}
+
+/** Where in [offset, end) something else begins than spaces and tabs (RFC 9110, 5.6.3). */
+export function skipBlanks(bytes: Uint8Array, offset: number, end: number): number {
+  let index = offset;
+  while (index < end && isBlank(bytes[index])) index++;
+  return index;
+}
+
+/** Where the last of what is neither space nor tab in [offset, end) ends. */
+export function trimBlanks(bytes: Uint8Array, offset: number, end: number): number {
+  let index = end;
+  while (index > offset && isBlank(bytes[index - 1])) index--;
+  return index;
+}
+
+export function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === TAB;
 }
 
 /** Whether `text` stands at `offset`, byte for byte. */

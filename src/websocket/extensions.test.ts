@@ -130,3 +130,12 @@ test("whatever the value is, it is read to its end or found malformed", () => {
   });
   fc.assert(property, { seed: testSeed(), numRuns: propertyRuns(1000, 50_000) });
 });
+
+test("what one client offers is not taken for what the next one does", () => {
+  const values = ["a; b", "a; b", "a;", "a;", "a; b", undefined, "", "", "a; b=1"];
+  const told = values.map((value) => parseExtensions(value)?.map(sentenceOf).join());
+  assert.deepEqual(told, [
+    ...["a; b", "a; b", undefined, undefined, "a; b"],
+    ...["", undefined, undefined, "a; b=1"],
+  ]);
+});

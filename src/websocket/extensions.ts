@@ -20,9 +20,24 @@ const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
+const NO_OFFERS: readonly ExtensionOffer[] = [];
+
+/** What browsers offer is shorter than this. */
+const REMEMBERED_MAX = 128;
+
+/** What was read last, and what came of it: nearly all clients offer the same. */
+let lastValue = "";
+let lastOffers: readonly ExtensionOffer[] | undefined;
+
 /** The field's value, repeated fields joined with commas; undefined when it is malformed. */
-export function parseExtensions(value: string | undefined): ExtensionOffer[] | undefined {
-  return value === undefined ? [] : new Reader(value).list();
+export function parseExtensions(value: string | undefined): readonly ExtensionOffer[] | undefined {
+  if (value === undefined) return NO_OFFERS;
+  if (value.length > REMEMBERED_MAX) return new Reader(value).list();
+  if (value !== lastValue) {
+    lastOffers = new Reader(value).list();
+    lastValue = value;
+  }
+  return lastOffers;
 }
 
 class Reader {

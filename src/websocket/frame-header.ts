@@ -114,6 +114,12 @@ function checkLength(header: FrameHeader): Violation | undefined {
   return header.length < lengthMin ? LENGTH_NOT_MINIMAL : undefined;
 }
 
+/** The mask as it stands after `length` bytes: byte 0 of memory is the number's lowest. */
+export function turnKey(key: number, length: number): number {
+  const bits = (length & 3) * 8;
+  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
+}
+
 function decodeLongLength(bytes: Uint8Array, offset: number): number {
   const high = readUint32(bytes, offset);
   if (high >= 0x80000000) return Infinity;

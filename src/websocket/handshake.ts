@@ -31,24 +31,29 @@ export interface Upgrade {
   /** Sec-WebSocket-Key as it was sent. */
   readonly key: string;
   /** In the client's order of preference. */
-  readonly subprotocols: string[];
+  readonly subprotocols: readonly string[];
   /** In the client's order of preference. */
   readonly extensions: readonly ExtensionOffer[];
 }
 
+const NO_SUBPROTOCOLS: readonly string[] = [];
+
 /** RFC 6455, 1.3: what the accept key is made with. */
 const ACCEPT_KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-const ACCEPTED =
+const ACCEPTED: Uint8Array = new TextEncoder().encode(
   "HTTP/1.1 101 Switching Protocols\r\n" +
-  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
+);
+const SUBPROTOCOL = "\r\nSec-WebSocket-Protocol: ";
+const EXTENSIONS = "\r\nSec-WebSocket-Extensions: ";
+const HEAD_END = "\r\n\r\n";
 
 /** A head that is COMPLETE either asks for a WebSocket as it should or is refused. */
 export function checkUpgrade(head: RequestHead): Upgrade | Refusal {
-  const upgrading =
-    listHas(head.header("connection"), "upgrade") && listHas(head.header("upgrade"), "websocket");
+  const upgrading = head.lists("connection", "upgrade") && head.lists("upgrade", "websocket");
   if (!upgrading) return NOT_AN_UPGRADE;
-  if (head.header("sec-websocket-version") !== "13") return WEBSOCKET_VERSION_NOT_SUPPORTED;
+  if (!head.has("sec-websocket-version", "13")) return WEBSOCKET_VERSION_NOT_SUPPORTED;
   const key = head.header("sec-websocket-key");
   if (key === undefined || !isKey(key)) return KEY_INVALID;
   const subprotocols = parseSubprotocols(head.header("sec-websocket-protocol"));
@@ -73,15 +78,22 @@ export function writeAccepted(
   subprotocol: string | undefined,
   extension: string | undefined,
 ): number {
-  let response = `${ACCEPTED}${acceptKey(key)}`;
-  if (subprotocol !== undefined) response += `\r\nSec-WebSocket-Protocol: ${subprotocol}`;
-  if (extension !== undefined) response += `\r\nSec-WebSocket-Extensions: ${extension}`;
-  response += "\r\n\r\n";
-  assert(offset + response.length <= into.length, "no room for the handshake's answer");
-  for (let index = 0; index < response.length; index++) {
-    into[offset + index] = response.charCodeAt(index);
+  into.set(ACCEPTED, offset);
+  let end = writeText(into, offset + ACCEPTED.length, acceptKey(key));
+  if (subprotocol !== undefined) {
+    end = writeText(into, writeText(into, end, SUBPROTOCOL), subprotocol);
   }
-  return response.length;
+  if (extension !== undefined) end = writeText(into, writeText(into, end, EXTENSIONS), extension);
+  return writeText(into, end, HEAD_END) - offset;
+}
+
+/** ASCII alone; where it ends. A joined text would be made as a whole before it is written. */
+function writeText(into: Uint8Array, offset: number, text: string): number {
+  assert(offset + text.length <= into.length, "no room for the handshake's answer");
+  for (let index = 0; index < text.length; index++) {
+    into[offset + index] = text.charCodeAt(index);
+  }
+  return offset + text.length;
 }
 
 /**
@@ -133,12 +145,6 @@ function isFieldValue(value: string): boolean {
   return true;
 }
 
-/** Whether a field that is a list of tokens has this one; their case does not count. */
-function listHas(list: string | undefined, lowerCase: string): boolean {
-  if (list === undefined) return false;
-  return list.split(",").some((element) => trimBlanks(element).toLowerCase() === lowerCase);
-}
-
 /** RFC 9110, 5.6.3: only spaces and tabs may surround what stands in a list. */
 function trimBlanks(text: string): string {
   let start = 0;
@@ -167,8 +173,8 @@ function isKey(key: string): boolean {
  * RFC 6455, 4.1: tokens, all different. Undefined when they are not; none when not asked. Empty
  * elements of a list count for nothing (RFC 9110, 5.6.1.2), but something must stand in it.
  */
-function parseSubprotocols(list: string | undefined): string[] | undefined {
-  if (list === undefined) return [];
+function parseSubprotocols(list: string | undefined): readonly string[] | undefined {
+  if (list === undefined) return NO_SUBPROTOCOLS;
   const elements = list.split(",").map(trimBlanks);
   const subprotocols = elements.filter((element) => element !== "");
   if (subprotocols.length === 0 || !subprotocols.every(isToken)) return undefined;

@@ -27,15 +27,15 @@ const INNER_STATE_SHIFT = 100;
  * mixing the two implementations within one message fails.
  */
 export function naiveUnmask(arena: Uint8Array): Unmask {
-  return (offset, length, key, utf8) => {
+  return (to, offset, length, key, utf8) => {
     for (let index = 0; index < length; index++) {
-      const at = offset + index;
-      arena[at] = (arena[at] as number) ^ ((key >>> (8 * (index & 3))) & 255);
+      const masked = arena[offset + index] as number;
+      arena[to + index] = masked ^ ((key >>> (8 * (index & 3))) & 255);
     }
     if (utf8 < 0) return utf8;
     assert(utf8 <= UTF8_REJECT || utf8 > INNER_STATE_SHIFT, "another implementation's state");
     const before = utf8 > UTF8_REJECT ? utf8 - INNER_STATE_SHIFT : utf8;
-    const after = checkUtf8(before, arena, offset, offset + length);
+    const after = checkUtf8(before, arena, to, to + length);
     return after > UTF8_REJECT ? after + INNER_STATE_SHIFT : after;
   };
 }
@@ -102,6 +102,7 @@ export class Feeder {
   readonly #messageBytesMax: number;
   /** Bytes received since nothing was unfinished. */
   #received = 0;
+  readonly #compressible: boolean;
 
   /** With an `inflation` the connection negotiated compression. */
   constructor(
@@ -113,13 +114,13 @@ export class Feeder {
     this.arena = new Uint8Array(arenaBytes + 2 * MARGIN);
     this.#messageBytesMax = messageBytesMax;
     const unmask = naiveUnmask(this.arena);
-    const counting: Unmask = (offset, length, key, utf8) => {
+    const counting: Unmask = (to, offset, length, key, utf8) => {
       this.unmaskCalls += 1;
       this.unmaskedBytes += length;
-      return unmask(offset, length, key, utf8);
+      return unmask(to, offset, length, key, utf8);
     };
     this.receiver = new Receiver(this.arena, counting, limits, inflation);
-    this.receiver.compressible = inflation !== undefined;
+    this.#compressible = inflation !== undefined;
   }
 
   /** Reads all that a piece has in it, unless the stream is over. */
@@ -129,7 +130,7 @@ export class Feeder {
     // Nothing of an earlier piece may be needed any more, nor anything beside this one touched.
     arena.fill(MARGIN_BYTE);
     arena.set(piece, MARGIN);
-    receiver.partial = this.partial;
+    receiver.begin(this.partial, this.#compressible);
     let offset = MARGIN;
     while (!this.over) {
       const event = receiver.next(offset, end, this.#messageBytesMax);

@@ -74,6 +74,32 @@ describe("messages", () => {
   });
 });
 
+describe("messages of one read", () => {
+  function offsetsOf(...frames: ClientFrame[]): number[] {
+    const arena = new Uint8Array(256);
+    const stream = concat(...frames.map(encodeClientFrame));
+    arena.set(stream, 16);
+    const receiver = new Receiver(arena, naiveUnmask(arena), limits);
+    receiver.begin(undefined, false);
+    const offsets: number[] = [];
+    for (let at = 16; at < 16 + stream.length; at = receiver.position) {
+      receiver.next(at, 16 + stream.length, MESSAGE_BYTES_MAX);
+      offsets.push(receiver.payloadOffset);
+    }
+    return offsets;
+  }
+  const long = { opcode: BINARY, payload: new Uint8Array(70) };
+
+  test("stand side by side, with room for the headers of answers between them", () => {
+    assert.deepEqual(offsetsOf(hello, hello, long), [22, 22 + 5 + 2, 22 + 5 + 2 + 5 + 2]);
+  });
+
+  test("stay where they are behind a control frame, whose payload may be owed", () => {
+    const ping = { opcode: OPCODE_PING, payload: "p" };
+    assert.deepEqual(offsetsOf(hello, ping, hello, hello), [22, 33, 40, 47]);
+  });
+});
+
 describe("fragments", () => {
   test("are assembled to one message of the first one's kind", () => {
     const events = eventsOf(
@@ -220,7 +246,7 @@ describe("what is unfinished", () => {
     const texts: string[] = [];
     for (let index = 0; index < 15; index++) {
       for (const [connection, stream] of streams.entries()) {
-        receiver.partial = partials[connection];
+        receiver.begin(partials[connection], false);
         arena[0] = stream[index] as number;
         if (receiver.next(0, 1, 64) === MESSAGE) {
           const { payload, payloadOffset: offset, payloadLength } = receiver;

@@ -6,6 +6,8 @@
 import { isUtf8 } from "node:buffer";
 import { CellPool } from "../core/cell-pool.ts";
 import { TEXT } from "../core/opcode.ts";
+import { checkClosePayload, closeCodeOf, NO_CLOSE_CODE } from "./close-payload.ts";
+import { headerBytesOf } from "./encode.ts";
 import {
   checkFrameHeader,
   decodeFrameHeader,
@@ -13,15 +15,13 @@ import {
   headerBytesFor,
   OPCODE_CLOSE,
   OPCODE_PING,
+  turnKey,
 } from "./frame-header.ts";
 import { compressedBytesMax, type Inflation } from "./inflation.ts";
 import { UnfinishedMessage } from "./unfinished-message.ts";
 import { unmaskShort, unmaskShortText } from "./unmask-short.ts";
-import { checkUtf8, UTF8_ACCEPT, UTF8_REJECT } from "./utf8.ts";
+import { UTF8_ACCEPT, UTF8_REJECT } from "./utf8.ts";
 import {
-  CLOSE_CODE_INVALID,
-  CLOSE_PAYLOAD_TOO_SHORT,
-  CLOSE_REASON_NOT_UTF8,
   INVALID_UTF8,
   MESSAGE_TOO_BIG,
   TOO_MANY_EMPTY_FRAMES,
@@ -49,9 +49,6 @@ export type ReceiverEvent =
 const NONE = -1;
 type Step = ReceiverEvent | typeof NONE;
 
-/** RFC 6455, 7.1.5: the code of a close frame that has none. */
-const NO_CLOSE_CODE = 1005;
-
 /** Below it, the call into C costs more than unmasking here. */
 const SHORT_BYTES = 64;
 const UTF8_OFF = -1;
@@ -62,7 +59,13 @@ const NOTHING = new Uint8Array(0);
  * accept, 1 reject, others inside a sequence, which only this function knows how to read); the
  * new state is returned.
  */
-export type Unmask = (offset: number, length: number, key: number, utf8: number) => number;
+export type Unmask = (
+  to: number,
+  offset: number,
+  length: number,
+  key: number,
+  utf8: number,
+) => number;
 
 export interface ReceiverLimits {
   framesPerMessageMax: number;
@@ -71,12 +74,10 @@ export interface ReceiverLimits {
 
 export class Receiver {
   /**
-   * What the connection being read has unfinished. Set it before the first `next` of a batch and
-   * take it back behind the last; undefined between messages, and behind CLOSE and VIOLATION.
+   * What the connection being read has unfinished, to be taken back behind the last `next` of a
+   * batch; undefined between messages, and behind CLOSE and VIOLATION.
    */
   partial: UnfinishedMessage | undefined = undefined;
-  /** Set with it: whether the connection being read negotiated compression. */
-  compressible = false;
   /** Position in the arena behind what the last event consumed. */
   position = 0;
 
@@ -89,11 +90,15 @@ export class Receiver {
   payload: Uint8Array = NOTHING;
   payloadOffset = 0;
   payloadLength = 0;
+  /** Of MESSAGE: a header of ours may be written in front of the payload. */
+  hasRoom = false;
   /** Of CLOSE; its payload is the code, when there is one, and the reason. */
   closeCode = NO_CLOSE_CODE;
   /** Of VIOLATION. */
   violation: Violation | undefined = undefined;
 
+  /** Where the last message ends in the arena, behind which the next one may be moved; or 0. */
+  #packedEnd = 0;
   readonly #arena: Uint8Array;
   readonly #unmask: Unmask;
   readonly #limits: ReceiverLimits;
@@ -104,6 +109,7 @@ export class Receiver {
   #spent: UnfinishedMessage | undefined = undefined;
   /** Of the event being read. */
   #messageBytesMax = 0;
+  #compressible = false;
 
   /** Without an `inflation` no connection is `compressible`. */
   constructor(
@@ -118,12 +124,22 @@ export class Receiver {
     this.#inflation = inflation;
   }
 
+  /** Before the first `next` of a batch: what its connection has unfinished, and negotiated. */
+  begin(partial: UnfinishedMessage | undefined, compressible: boolean): void {
+    this.partial = partial;
+    this.#compressible = compressible;
+    this.#packedEnd = 0;
+  }
+
   /**
    * Reads up to one event from the arena's bytes [offset, end). After CLOSE and VIOLATION it is
    * not called again for that connection.
    */
   next(offset: number, end: number, messageBytesMax: number): ReceiverEvent {
-    if (this.#spent !== undefined) this.#freeSpent(this.#spent);
+    if (this.#spent !== undefined) {
+      this.#spent.free();
+      this.#spent = undefined;
+    }
     this.position = offset;
     this.#messageBytesMax = messageBytesMax;
     let step = this.#step(end);
@@ -131,16 +147,28 @@ export class Receiver {
     return step;
   }
 
+  /**
+   * Keeps the memory of a payload that has room and does not stand in the arena; to be called when
+   * it is needed no more.
+   */
+  keepPayload(): () => void {
+    return (this.#spent as UnfinishedMessage).keep();
+  }
+
+  /** Gives back memory that nobody needed since this was called last. */
+  trim(): void {
+    this.#spent?.free();
+    this.#spent = undefined;
+    this.payload = NOTHING;
+    this.hasRoom = false;
+    this.#pool.trim();
+  }
+
   /** Nothing is unfinished any more. */
   #finish(): void {
     if (this.partial === undefined) return;
     this.#spent = this.partial;
     this.partial = undefined;
-  }
-
-  #freeSpent(spent: UnfinishedMessage): void {
-    spent.free();
-    this.#spent = undefined;
   }
 
   #step(end: number): Step {
@@ -153,7 +181,7 @@ export class Receiver {
     const header = this.#header;
     if (!decodeFrameHeader(this.#arena, offset, end, header)) return this.#hold(offset, end);
     const fragmented = partial !== undefined && partial.opcode !== 0;
-    const violation = checkFrameHeader(header, fragmented, this.compressible);
+    const violation = checkFrameHeader(header, fragmented, this.#compressible);
     if (violation !== undefined) return this.#violate(violation);
     const payloadOffset = offset + header.headerBytes;
     if (header.opcode < OPCODE_CLOSE) return this.#readData(payloadOffset, end);
@@ -182,7 +210,7 @@ export class Receiver {
     const header = this.#header;
     const { bytes, offset } = partial.heldBytes();
     decodeFrameHeader(bytes, offset, offset + partial.heldLength, header);
-    const violation = checkFrameHeader(header, partial.opcode !== 0, this.compressible);
+    const violation = checkFrameHeader(header, partial.opcode !== 0, this.#compressible);
     if (violation !== undefined) return this.#violate(violation);
     if (header.opcode < OPCODE_CLOSE) {
       partial.heldLength = 0;
@@ -229,18 +257,21 @@ export class Receiver {
     const arena = this.#arena;
     const { opcode, key, rsv } = this.#header;
     if (rsv !== 0) return this.#inflateWhole(offset, length);
+    const to = this.#packedEnd === 0 ? offset : this.#packedEnd + headerBytesOf(length);
     if (length >= SHORT_BYTES) {
-      const utf8 = this.#unmask(offset, length, key, opcode === TEXT ? UTF8_ACCEPT : UTF8_OFF);
+      const utf8 = this.#unmask(to, offset, length, key, opcode === TEXT ? UTF8_ACCEPT : UTF8_OFF);
       if (opcode === TEXT && utf8 !== UTF8_ACCEPT) return this.#violate(INVALID_UTF8);
     } else if (opcode === TEXT) {
-      if (!unmaskShortText(arena, offset, length, key)) return this.#violate(INVALID_UTF8);
-    } else unmaskShort(arena, offset, length, key);
+      if (!unmaskShortText(arena, to, offset, length, key)) return this.#violate(INVALID_UTF8);
+    } else unmaskShort(arena, to, offset, length, key);
     this.#finish();
     this.opcode = opcode;
     this.payload = arena;
-    this.payloadOffset = offset;
+    this.payloadOffset = to;
+    this.hasRoom = true;
     this.payloadLength = length;
     this.position = offset + length;
+    this.#packedEnd = to + length;
     return MESSAGE;
   }
 
@@ -275,7 +306,7 @@ export class Receiver {
     const offset = this.position;
     const length = Math.min(message.frameRemaining, end - offset);
     if (length > 0) {
-      const utf8 = this.#unmask(offset, length, message.key, message.utf8);
+      const utf8 = this.#unmask(offset, offset, length, message.key, message.utf8);
       if (message.utf8 !== UTF8_OFF) {
         if (utf8 === UTF8_REJECT) return this.#violate(INVALID_UTF8);
         message.utf8 = utf8;
@@ -297,8 +328,9 @@ export class Receiver {
       const violation = inflation.inflateParts(message.parts(), this.#messageBytesMax);
       return this.#reportInflated(message.opcode, inflation, violation);
     }
-    const { bytes, offset } = message.payload();
+    const { bytes, offset, hasRoom } = message.payload();
     this.#finish();
+    this.hasRoom = hasRoom;
     this.opcode = message.opcode;
     this.payload = bytes;
     this.payloadOffset = offset;
@@ -315,8 +347,9 @@ export class Receiver {
 
   #inflateWhole(offset: number, length: number): Step {
     const { opcode, key } = this.#header;
-    if (length >= SHORT_BYTES) this.#unmask(offset, length, key, UTF8_OFF);
-    else unmaskShort(this.#arena, offset, length, key);
+    if (length >= SHORT_BYTES) this.#unmask(offset, offset, length, key, UTF8_OFF);
+    else unmaskShort(this.#arena, offset, offset, length, key);
+    this.#packedEnd = 0;
     this.position = offset + length;
     const inflation = this.#inflation as Inflation;
     const violation = inflation.inflate(this.#arena, offset, length, this.#messageBytesMax);
@@ -338,35 +371,25 @@ export class Receiver {
     this.payload = payload;
     this.payloadOffset = 0;
     this.payloadLength = inflation.length;
+    this.hasRoom = false;
     return MESSAGE;
   }
 
   /** A whole control frame, of the arena or held: its payload is unmasked where it is. */
   #reportControl(bytes: Uint8Array, payloadOffset: number): Step {
     const { opcode, length, key } = this.#header;
-    unmaskShort(bytes, payloadOffset, length, key);
+    unmaskShort(bytes, payloadOffset, payloadOffset, length, key);
+    this.#packedEnd = 0;
     this.opcode = opcode;
     this.payload = bytes;
     this.payloadOffset = payloadOffset;
     this.payloadLength = length;
     if (opcode !== OPCODE_CLOSE) return opcode === OPCODE_PING ? PING : PONG;
-    const violation = this.#readClose();
+    const violation = checkClosePayload(bytes, payloadOffset, length);
     if (violation !== undefined) return this.#violate(violation);
+    this.closeCode = closeCodeOf(bytes, payloadOffset, length);
     this.#finish();
     return CLOSE;
-  }
-
-  #readClose(): Violation | undefined {
-    const { payload, payloadOffset, payloadLength } = this;
-    this.closeCode = NO_CLOSE_CODE;
-    if (payloadLength === 0) return undefined;
-    if (payloadLength === 1) return CLOSE_PAYLOAD_TOO_SHORT;
-    const high = payload[payloadOffset] as number;
-    this.closeCode = (high << 8) | (payload[payloadOffset + 1] as number);
-    if (!isCloseCode(this.closeCode)) return CLOSE_CODE_INVALID;
-    const end = payloadOffset + payloadLength;
-    const utf8 = checkUtf8(UTF8_ACCEPT, payload, payloadOffset + 2, end);
-    return utf8 === UTF8_ACCEPT ? undefined : CLOSE_REASON_NOT_UTF8;
   }
 
   #violate(violation: Violation): Step {
@@ -374,16 +397,4 @@ export class Receiver {
     this.#finish();
     return VIOLATION;
   }
-}
-
-/** The mask as it stands after `length` bytes: byte 0 of memory is the number's lowest. */
-function turnKey(key: number, length: number): number {
-  const bits = (length & 3) * 8;
-  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
-}
-
-/** RFC 6455, 7.4, and the codes registered since (1012 to 1014). */
-function isCloseCode(code: number): boolean {
-  if (code >= 3000) return code <= 4999;
-  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
 }

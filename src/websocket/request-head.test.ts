@@ -50,7 +50,6 @@ function complete(text: string): RequestHead {
 describe("a head that is sound", () => {
   test("gives its target in parts", () => {
     const head = complete("GET /chat/blue?a=1&b=?%20 HTTP/1.1\r\nHost: a.example:80\r\n\r\n");
-    assert.equal(head.method, "GET");
     assert.equal(head.target, "/chat/blue?a=1&b=?%20");
     assert.equal(head.path, "/chat/blue");
     assert.equal(head.query, "a=1&b=?%20");
@@ -111,6 +110,47 @@ describe("a head that is sound", () => {
     const fields = `a: b\r\n`.repeat(4);
     const rest = limits.requestHeadBytesMax - line.length - fields.length - "x: \r\n\r\n".length;
     complete(`${line}${fields}x: ${"y".repeat(rest)}\r\n\r\n`);
+  });
+});
+
+describe("one reader for many clients", () => {
+  const blue = "GET /blue?a HTTP/1.1\r\nHost: a\r\n\r\n";
+  const bare = "GET /blue HTTP/1.1\r\nA: 1\r\nLonger: 22\r\nHost: b\r\n\r\n";
+  const bad = "GET /bad HTTP/1.1\r\nHost : a\r\n\r\n";
+  for (const pieceBytes of [1, 7, 600]) {
+    test(`tells each of its own, in pieces of ${pieceBytes} bytes`, () => {
+      const reader = new RequestHead(limits);
+      const told = [blue, blue, bare, bad, blue, bare].map((text) => {
+        const { state, head } = readPieces(Buffer.from(text), pieceBytes, reader);
+        if (state !== COMPLETE) return head.refusal.sentence;
+        return [head.path, head.query, head.header("host"), head.header("longer")].join(" ");
+      });
+      const refusal = refusals.SPACE_BEFORE_COLON.sentence;
+      const ofBlue = "/blue a a ";
+      const ofBare = "/blue  b 22";
+      assert.deepEqual(told, [ofBlue, ofBlue, ofBare, refusal, ofBlue, ofBare]);
+    });
+  }
+});
+
+describe("what is asked of a field", () => {
+  const fields = "Connection: keep-alive ,\tUPGRADE\r\nConnection: x\r\nUpgrade: websockets";
+  const head = complete(`GET / HTTP/1.1\r\nHost: a\r\nV: 13\r\n${fields}\r\n\r\n`);
+
+  test("a list has a token whole, in any case and field, blanks around it", () => {
+    const tokens = ["upgrade", "keep-alive", "x", "keep", "", "websocket"];
+    const found = tokens.filter((token) => head.lists("connection", token));
+    assert.deepEqual(found, ["upgrade", "keep-alive", "x"]);
+    assert.equal(head.lists("upgrade", "websocket"), false);
+    assert.equal(head.lists("absent", ""), false);
+  });
+
+  test("a value is the field's own where the field is there once, byte for byte", () => {
+    assert.equal(head.has("v", "13"), true);
+    assert.equal(head.has("v", "1"), false);
+    assert.equal(head.has("host", "A"), false);
+    assert.equal(head.has("connection", "keep-alive ,\tUPGRADE"), false, "it is there twice");
+    assert.equal(head.has("absent", ""), false);
   });
 });
 

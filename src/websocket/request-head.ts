@@ -3,7 +3,17 @@
  * it remembers where the fields stand and makes strings only of those asked for, so what it
  * answers holds only as long as the bytes do. It knows no WebSocket and takes no request body.
  */
-import { ASCII_TOKEN, equalsIgnoringCase, spanOf } from "./ascii.ts";
+import {
+  ASCII_LINE,
+  ASCII_TOKEN,
+  equals,
+  equalsIgnoringCase,
+  isBlank,
+  listHas,
+  skipBlanks,
+  spanOf,
+  trimBlanks,
+} from "./ascii.ts";
 import type { Refusal } from "./handshake.ts";
 import { isHost } from "./host.ts";
 import {
@@ -42,13 +52,12 @@ export interface RequestHeadLimits {
   requestTargetBytesMax: number;
 }
 
-const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const SPACE = 0x20;
 const COLON = 0x3a;
-const DELETE = 0x7f;
-const ZERO = 0x30;
+
+/** Where the line began that goes on in what is read now. */
+const UNKNOWN = -1;
 
 /** Positions of one field: of its name and of its value, each with its end. */
 const FIELD_STRIDE = 4;
@@ -58,13 +67,15 @@ export class RequestHead {
   refusal: Refusal = REQUEST_LINE_INVALID;
   /** When COMPLETE: bytes of the head with the empty line that ends it. */
   length = 0;
-  method = "";
   /** As it was sent: the path and, where there is one, a question mark and the query. */
   target = "";
   path = "";
   query = "";
 
   readonly #limits: RequestHeadLimits;
+  /** Where the first line ends, and each of as many fields as there may be. */
+  readonly #lineEnds: Int32Array;
+  #lineCount = 0;
   readonly #fields: Int32Array;
   #fieldCount = 0;
   /** What was read last, and the same bytes as a Buffer, which can make strings of them. */
@@ -73,6 +84,7 @@ export class RequestHead {
 
   constructor(limits: RequestHeadLimits) {
     this.#limits = limits;
+    this.#lineEnds = new Int32Array(1 + limits.requestHeadersMax);
     this.#fields = new Int32Array(limits.requestHeadersMax * FIELD_STRIDE);
   }
 
@@ -94,6 +106,8 @@ export class RequestHead {
       const firstLineEnd = bytes.subarray(start, scanEnd).indexOf(LINE_FEED);
       return this.#refuse(firstLineEnd < 0 ? TARGET_TOO_LONG : HEAD_TOO_BIG);
     }
+    // Lines are noted in one go: a head that came in pieces is looked at once more.
+    if (scanned > 0) this.#scan(bytes, start, headEnd, 0);
     this.length = headEnd - start;
     const refusal = this.#index(bytes, start, headEnd) ?? this.#checkFields();
     return refusal === undefined ? COMPLETE : this.#refuse(refusal);
@@ -107,6 +121,23 @@ export class RequestHead {
       value = value === undefined ? one : `${value}, ${one}`;
     }
     return value;
+  }
+
+  /** Whether there is one field of this name, and this is its value. */
+  has(name: string, value: string): boolean {
+    const field = this.#find(name, 0);
+    if (field < 0 || this.#find(name, field + 1) >= 0) return false;
+    const at = field * FIELD_STRIDE;
+    return equals(this.#bytes, this.#at(at + 2), this.#at(at + 3), value);
+  }
+
+  /** Whether fields of this name, which are lists of tokens, have this one, whatever its case. */
+  lists(name: string, token: string): boolean {
+    for (let field = this.#find(name, 0); field >= 0; field = this.#find(name, field + 1)) {
+      const at = field * FIELD_STRIDE;
+      if (listHas(this.#bytes, this.#at(at + 2), this.#at(at + 3), token)) return true;
+    }
+    return false;
   }
 
   /** How often a field of this name, in lower case, is there. */
@@ -132,23 +163,27 @@ export class RequestHead {
    * call begins, what it must know of the bytes before stands right before it.
    */
   #scan(bytes: Uint8Array, start: number, end: number, scanned: number): number | Refusal {
-    let previous = scanned > 0 ? (bytes[start + scanned - 1] as number) : 0;
-    for (let index = start + scanned; index < end; index++) {
-      const byte = bytes[index] as number;
-      if (byte === LINE_FEED) {
-        if (previous !== CARRIAGE_RETURN) return BARE_LINE_FEED;
-        const lineStart = startOfLine(bytes, start, index);
-        if (lineStart === start) {
-          const refusal = this.#checkFirstLine(bytes, start, index - 1);
-          if (refusal !== undefined) return refusal;
-        } else if (lineStart === index - 1) return index + 1;
-      } else if (previous === CARRIAGE_RETURN) return BARE_CARRIAGE_RETURN;
-      else if (byte < SPACE ? byte !== CARRIAGE_RETURN && byte !== TAB : byte === DELETE) {
-        return CONTROL_BYTE;
-      }
-      previous = byte;
+    let index = start + scanned;
+    // A carriage return that came last is looked at again, with what follows it.
+    if (scanned > 0 && bytes[index - 1] === CARRIAGE_RETURN) index--;
+    let lineStart = scanned === 0 ? start : UNKNOWN;
+    this.#lineCount = 0;
+    for (;;) {
+      index = spanOf(ASCII_LINE, bytes, index, end);
+      if (index === end) return 0;
+      const byte = bytes[index];
+      if (byte !== CARRIAGE_RETURN) return byte === LINE_FEED ? BARE_LINE_FEED : CONTROL_BYTE;
+      if (index + 1 === end) return 0;
+      if (bytes[index + 1] !== LINE_FEED) return BARE_CARRIAGE_RETURN;
+      if (lineStart === UNKNOWN) lineStart = startOfLine(bytes, start, index);
+      if (lineStart === start) {
+        const refusal = this.#checkFirstLine(bytes, start, index);
+        if (refusal !== undefined) return refusal;
+      } else if (lineStart === index) return index + 2;
+      if (this.#lineCount < this.#lineEnds.length) this.#lineEnds[this.#lineCount++] = index;
+      index += 2;
+      lineStart = index;
     }
-    return 0;
   }
 
   #checkFirstLine(bytes: Uint8Array, start: number, end: number): Refusal | undefined {
@@ -162,11 +197,11 @@ export class RequestHead {
       this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     }
     this.#fieldCount = 0;
-    const firstLineEnd = bytes.indexOf(CARRIAGE_RETURN, start);
+    const firstLineEnd = this.#lineEnds[0] as number;
     this.#splitTarget(targetStart(start), targetEnd(firstLineEnd));
     let lineStart = firstLineEnd + 2;
-    while (lineStart < headEnd - 2) {
-      const lineEnd = bytes.indexOf(CARRIAGE_RETURN, lineStart);
+    for (let line = 1; lineStart < headEnd - 2; line++) {
+      const lineEnd = this.#lineEnds[line] as number;
       if (this.#fieldCount === this.#limits.requestHeadersMax) return TOO_MANY_HEADERS;
       const refusal = this.#indexField(bytes, lineStart, lineEnd);
       if (refusal !== undefined) return refusal;
@@ -175,8 +210,9 @@ export class RequestHead {
     return undefined;
   }
 
+  /** Nearly all clients ask for the same: strings are made where one asks for something else. */
   #splitTarget(start: number, end: number): void {
-    this.method = "GET";
+    if (equals(this.#bytes, start, end, this.target)) return;
     this.target = this.#bytes.toString("latin1", start, end);
     const mark = this.target.indexOf("?");
     this.path = mark < 0 ? this.target : this.target.slice(0, mark);
@@ -190,15 +226,12 @@ export class RequestHead {
       const spaced = nameEnd > lineStart && isBlank(bytes[nameEnd]);
       return spaced ? SPACE_BEFORE_COLON : HEADER_NAME_INVALID;
     }
-    let valueStart = nameEnd + 1;
-    let valueEnd = lineEnd;
-    while (valueStart < valueEnd && isBlank(bytes[valueStart])) valueStart++;
-    while (valueStart < valueEnd && isBlank(bytes[valueEnd - 1])) valueEnd--;
+    const valueStart = skipBlanks(bytes, nameEnd + 1, lineEnd);
     const at = this.#fieldCount * FIELD_STRIDE;
     this.#fields[at] = lineStart;
     this.#fields[at + 1] = nameEnd;
     this.#fields[at + 2] = valueStart;
-    this.#fields[at + 3] = valueEnd;
+    this.#fields[at + 3] = trimBlanks(bytes, valueStart, lineEnd);
     this.#fieldCount++;
     return undefined;
   }
@@ -207,8 +240,7 @@ export class RequestHead {
     const hosts = this.count("host");
     if (hosts !== 1) return hosts === 0 ? HOST_MISSING : HOST_REPEATED;
     const host = this.#find("host", 0) * FIELD_STRIDE;
-    const [hostStart, hostEnd] = [this.#fields[host + 2], this.#fields[host + 3]];
-    if (!isHost(this.#bytes, hostStart as number, hostEnd as number)) return HOST_INVALID;
+    if (!isHost(this.#bytes, this.#at(host + 2), this.#at(host + 3))) return HOST_INVALID;
     return this.#hasBody() ? BODY_NOT_ALLOWED : undefined;
   }
 
@@ -216,9 +248,8 @@ export class RequestHead {
     if (this.#find("transfer-encoding", 0) >= 0) return true;
     const name = "content-length";
     for (let field = this.#find(name, 0); field >= 0; field = this.#find(name, field + 1)) {
-      const valueStart = this.#fields[field * FIELD_STRIDE + 2] as number;
-      const valueBytes = (this.#fields[field * FIELD_STRIDE + 3] as number) - valueStart;
-      if (valueBytes !== 1 || this.#bytes[valueStart] !== ZERO) return true;
+      const at = field * FIELD_STRIDE;
+      if (!equals(this.#bytes, this.#at(at + 2), this.#at(at + 3), "0")) return true;
     }
     return false;
   }
@@ -226,11 +257,15 @@ export class RequestHead {
   /** The first field of this name, from `field` on, or -1. */
   #find(name: string, field: number): number {
     for (let index = field; index < this.#fieldCount; index++) {
-      const nameStart = this.#fields[index * FIELD_STRIDE] as number;
-      const nameEnd = this.#fields[index * FIELD_STRIDE + 1] as number;
-      if (equalsIgnoringCase(this.#bytes, nameStart, nameEnd, name)) return index;
+      const at = index * FIELD_STRIDE;
+      if (equalsIgnoringCase(this.#bytes, this.#at(at), this.#at(at + 1), name)) return index;
     }
     return -1;
+  }
+
+  /** One of the noted positions. */
+  #at(index: number): number {
+    return this.#fields[index] as number;
   }
 
   #value(field: number): string {
@@ -248,13 +283,9 @@ export class RequestHead {
   }
 }
 
-/** Walks back over the line that ends at `lineFeed`: each line of a head is walked once. */
-function startOfLine(bytes: Uint8Array, start: number, lineFeed: number): number {
-  let index = lineFeed;
+/** Walks back over the line that ends at `lineEnd`: only when it has ended, and so only once. */
+function startOfLine(bytes: Uint8Array, start: number, lineEnd: number): number {
+  let index = lineEnd;
   while (index > start && bytes[index - 1] !== LINE_FEED) index--;
   return index;
-}
-
-function isBlank(byte: number | undefined): boolean {
-  return byte === SPACE || byte === TAB;
 }

@@ -3,7 +3,8 @@
  * plain data, which could move to another process. It grows by what has arrived, never by what
  * a header announces. Between messages a connection has none.
  */
-import type { Cell, CellPool } from "../core/cell-pool.ts";
+import { type Cell, type CellPool, cellBytesFor } from "../core/cell-pool.ts";
+import { HEADER_BYTES_MAX } from "./encode.ts";
 
 /** Larger cells would be copied for long when they grow: from here on pieces are added. */
 const CELL_BYTES_MAX = 65_536;
@@ -50,6 +51,8 @@ export class UnfinishedMessage {
   #cell: Cell | undefined = undefined;
   #cellLength = 0;
   #pieces: Piece[] | undefined = undefined;
+  // All of the payload, once half of a long message has come: the rest needs no joining then.
+  #whole: Cell | undefined = undefined;
   readonly #pool: CellPool;
 
   constructor(pool: CellPool) {
@@ -58,13 +61,22 @@ export class UnfinishedMessage {
 
   /** Bytes of its cells: at most twice the bytes received, and 64. */
   get bytesHeld(): number {
-    let bytes = this.#cell?.size ?? 0;
+    let bytes = this.#whole?.size ?? this.#cell?.size ?? 0;
     for (const { cell } of this.#pieces ?? []) bytes += cell.size;
     return bytes;
   }
 
   /** Adds bytes [offset, offset + length) to the payload. */
   append(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.#whole === undefined && this.#isHalfThere(length)) {
+      this.#join(this.length + this.frameRemaining);
+    }
+    if (this.#whole !== undefined) {
+      const { bytes: into, start } = this.#whole;
+      copy(bytes, offset, offset + length, into, start + HEADER_BYTES_MAX + this.length);
+      this.length += length;
+      return;
+    }
     const end = offset + length;
     let at = offset;
     while (at < end) {
@@ -106,28 +118,66 @@ export class UnfinishedMessage {
     }));
   }
 
-  /** The whole payload in one array, which may be overwritten after `free`. */
-  payload(): { bytes: Uint8Array; offset: number } {
-    const cell = this.#cell;
-    if (cell === undefined) return NOTHING;
-    if (this.#pieces === undefined) return { bytes: cell.bytes, offset: cell.start };
-    const joined = new Uint8Array(this.length);
-    let at = 0;
-    for (const { bytes, offset, length } of this.parts()) {
-      copy(bytes, offset, offset + length, joined, at);
-      at += length;
+  /**
+   * The whole payload in one array, which may be overwritten after `free`. With `hasRoom`, nothing
+   * that anybody needs stands in the HEADER_BYTES_MAX before it.
+   */
+  payload(): { bytes: Uint8Array; offset: number; hasRoom: boolean } {
+    if (this.#whole === undefined && this.#pieces !== undefined) {
+      this.#join(this.length);
     }
-    return { bytes: joined, offset: 0 };
+    if (this.#whole !== undefined) {
+      const { bytes, start } = this.#whole;
+      return { bytes, offset: start + HEADER_BYTES_MAX, hasRoom: true };
+    }
+    const cell = this.#cell;
+    if (cell === undefined) return { ...NOTHING, hasRoom: false };
+    return { bytes: cell.bytes, offset: cell.start, hasRoom: false };
   }
 
   /** Gives its memory back; what it holds is gone. It may be called again. */
   free(): void {
+    if (this.#whole !== undefined) this.#pool.release(this.#whole);
+    this.#whole = undefined;
+    this.#freeCells();
+  }
+
+  /**
+   * Of a payload with `hasRoom`: whoever calls this keeps its memory beyond `free`, and calls what
+   * is returned when it needs it no more.
+   */
+  keep(): () => void {
+    const whole = this.#whole as Cell;
+    this.#whole = undefined;
+    return () => this.#pool.release(whole);
+  }
+
+  #freeCells(): void {
     if (this.#cell === undefined) return;
     this.#pool.release(this.#cell);
     this.#cell = undefined;
     this.#cellLength = 0;
     for (const { cell } of this.#pieces ?? []) this.#pool.release(cell);
     this.#pieces = undefined;
+  }
+
+  /** Whether with these bytes there is half of what one cell for the whole message takes. */
+  #isHalfThere(length: number): boolean {
+    if (!this.frameFin || this.isCompressed) return false;
+    const whole = HEADER_BYTES_MAX + this.length + this.frameRemaining;
+    return whole > CELL_BYTES_MAX && (this.length + length) * 2 >= cellBytesFor(whole);
+  }
+
+  /** Moves what is there to one cell for so many bytes. */
+  #join(length: number): void {
+    const whole = this.#pool.take(HEADER_BYTES_MAX + length);
+    let at = whole.start + HEADER_BYTES_MAX;
+    for (const { bytes, offset, length } of this.parts()) {
+      copy(bytes, offset, offset + length, whole.bytes, at);
+      at += length;
+    }
+    this.#freeCells();
+    this.#whole = whole;
   }
 
   /** A cell with room behind the payload for so many bytes, or for some where they are many. */

@@ -8,29 +8,37 @@ import type { Log } from "../core/log.ts";
 import type { OpenUpstream } from "../gateway/gateway.ts";
 import { EchoUpstream } from "../upstreams/echo.ts";
 
-export async function loadCarriers(configuration: Configuration, log: Log): Promise<OpenUpstream> {
+export async function loadCarriers(
+  configuration: Configuration,
+  nonce: string,
+  log: Log,
+): Promise<OpenUpstream> {
   const kinds = new Set(Object.values(configuration.hubs).map((hub) => hub.service.kind));
   const http = kinds.has("http") ? await import("../upstreams/http/http-upstream.ts") : undefined;
+  const nats = kinds.has("nats") ? await import("../upstreams/nats/nats-upstream.ts") : undefined;
   const { name, limits } = configuration;
+  const { lifecycleQueueMax, connectionStateBytesMax } = limits;
+  const { nameBytesMax, groupsPerConnectionMax, pushBytesMax } = limits;
+  const rules = {
+    ...{ name, lifecycleQueueMax, connectionStateBytesMax, nameBytesMax },
+    ...{ groupsPerConnectionMax, pushBytesMax },
+  };
   return (hubName, hub, sink) => {
-    const { service } = hub;
-    if (service.kind === "echo") return new EchoUpstream(sink);
-    assert(http !== undefined, "the carrier of every kind in use was loaded");
-    return new http.HttpUpstream({
-      hub: hubName,
-      configuration: {
-        url: service.url,
-        name,
-        signingKeys: hub.signingKeys,
-        consent: hub.consent,
-        limits: hub.limits,
-        lifecycleQueueMax: limits.lifecycleQueueMax,
-        connectionStateBytesMax: limits.connectionStateBytesMax,
-        nameBytesMax: limits.nameBytesMax,
-        groupsPerConnectionMax: limits.groupsPerConnectionMax,
-      },
-      sink,
-      log,
-    });
+    const { service, signingKeys, consent, batch } = hub;
+    const own = { ...rules, signingKeys, limits: hub.limits };
+    switch (service.kind) {
+      case "echo":
+        return new EchoUpstream(sink);
+      case "http": {
+        assert(http !== undefined, "the carrier of every kind in use was loaded");
+        const settings = { ...own, url: service.url, consent, batch };
+        return new http.HttpUpstream({ hub: hubName, configuration: settings, sink, log });
+      }
+      case "nats": {
+        assert(nats !== undefined, "the carrier of every kind in use was loaded");
+        const settings = { ...own, service };
+        return new nats.NatsUpstream({ hub: hubName, nonce, configuration: settings, sink, log });
+      }
+    }
   };
 }

@@ -9,6 +9,7 @@ import { HeadgateError } from "../core/error.ts";
 import { loadBinding } from "../reactor/binding.ts";
 import { Channel } from "./channel.ts";
 import { createChannelLog } from "./channel-log.ts";
+import { IdleCollection, thisProcess } from "./idle-collection.ts";
 import { Worker } from "./worker.ts";
 
 /** From the request to end until the process kills itself, when no supervisor is left to do it. */
@@ -51,7 +52,10 @@ async function open(start: StartMessage): Promise<void> {
   const log = createChannelLog(start.logLevel, (record, written) => channel.send(record, written));
   try {
     const send = channel.send.bind(channel);
-    worker = await Worker.open({ start, binding: loadBinding(), log, send });
+    const binding = loadBinding();
+    const opened = await Worker.open({ start, binding, log, send });
+    worker = opened;
+    new IdleCollection(thisProcess(binding), (ms) => opened.worked(ms)).start();
     channel.send({ type: "ready" });
   } catch (error) {
     if (!(error instanceof HeadgateError)) throw error;

@@ -32,7 +32,7 @@ export class Worker {
   /** Accepts clients when this resolves. Rejects with a HeadgateError where the world is not so. */
   static async open(options: WorkerOptions): Promise<Worker> {
     const configuration = JSON.parse(options.start.configuration) as Configuration;
-    const openUpstream = await loadCarriers(configuration, options.log);
+    const openUpstream = await loadCarriers(configuration, options.start.nonce, options.log);
     return new Worker(options, configuration, openUpstream);
   }
 
@@ -65,6 +65,11 @@ export class Worker {
 
   receive(message: CommandsMessage): void {
     this.#bus.receive(message);
+  }
+
+  /** Something beside the gateway held the event loop for so long. */
+  worked(ms: number): void {
+    this.#gateway.worked(ms);
   }
 
   /** Closes the clients with 1012; resolves when they are gone. */

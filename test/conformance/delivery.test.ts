@@ -21,8 +21,8 @@ function countingReads(): { binding: Binding; reads: number[] } {
   const reads: number[] = [];
   const create = (options: PollerOptions) => {
     const poller = binding.create(options);
-    const turn = () => {
-      const count = poller.turn();
+    const turn = (eventsMax: number) => {
+      const count = poller.turn(eventsMax);
       for (let record = 0; record < count; record++) {
         const [, kind, , length] = options.batch.subarray(record * BATCH_STRIDE);
         if (kind === BYTES) reads.push(length as number);

@@ -33,13 +33,14 @@ export class ReceiverRun {
   /** Bytes since nothing was unfinished. */
   #received = 0;
   #over = false;
+  readonly #compressible: boolean;
 
   constructor(pieceBytes: number, compressible: boolean) {
     const progress = new Int32Array(2);
     const inflation = new Inflation(new ZlibCodec(progress), progress);
     this.#arena = new Uint8Array(pieceBytes);
     this.#receiver = new Receiver(this.#arena, naiveUnmask(this.#arena), LIMITS, inflation);
-    this.#receiver.compressible = compressible;
+    this.#compressible = compressible;
   }
 
   /** A stage, in pieces of the arena's size; a failure must come with its last byte. */
@@ -63,7 +64,7 @@ export class ReceiverRun {
 
   #read(length: number): void {
     const receiver = this.#receiver;
-    receiver.partial = this.#partial;
+    receiver.begin(this.#partial, this.#compressible);
     let position = 0;
     for (;;) {
       const event = receiver.next(position, length, LARGE_MESSAGE_BYTES);

@@ -70,11 +70,11 @@ function read(bytes: Uint8Array, pieces: readonly number[]): Verdict {
     const { status, sentence } = head.refusal;
     return { outcome: `${status} ${sentence}`, head: undefined, length: 0, upgrade: "" };
   }
-  const { method, target, length } = head;
+  const { target, length } = head;
   assert.equal(head.path + (target.includes("?") ? "?" : "") + head.query, target);
   const upgrade = checkUpgrade(head);
   const refusal = "status" in upgrade ? `${upgrade.status} ${upgrade.sentence}` : undefined;
-  const about = { method, target, fields: head.headers() };
+  const about = { method: "GET", target, fields: head.headers() };
   return { outcome: "complete", head: about, length, upgrade: refusal ?? "accepted" };
 }
 

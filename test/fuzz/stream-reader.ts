@@ -42,7 +42,7 @@ export function newStream(compressible = false): ReadStream {
   return { events: [], compressible, ...before };
 }
 
-const unmasking = new Int32Array(4);
+const unmasking = new Int32Array(5);
 const arena = Buffer.alloc(ARENA_BYTES);
 const binding = loadBinding();
 const poller = binding.create({
@@ -64,11 +64,8 @@ const poller = binding.create({
   unmasking,
 });
 
-function unmask(offset: number, length: number, key: number, utf8: number): number {
-  unmasking[0] = offset;
-  unmasking[1] = length;
-  unmasking[2] = key;
-  unmasking[3] = utf8;
+function unmask(to: number, offset: number, length: number, key: number, utf8: number): number {
+  unmasking.set([offset, length, key, utf8, to]);
   poller.unmask();
   return unmasking[3] as number;
 }
@@ -91,8 +88,7 @@ export class StreamReader {
     arena.fill(MARGIN_BYTE, 0, MARGIN);
     arena.set(piece, MARGIN);
     arena.fill(MARGIN_BYTE, end, end + MARGIN);
-    receiver.partial = stream.partial;
-    receiver.compressible = stream.compressible;
+    receiver.begin(stream.partial, stream.compressible);
     let offset = MARGIN;
     for (let event = -1; event !== MORE && !stream.isOver; ) {
       event = receiver.next(offset, end, streamRules.messageBytesMax);

@@ -17,6 +17,7 @@ interface Parting {
   inflated: Inflated;
   announced: bigint;
   opcode: number;
+  isFragmented: boolean;
 }
 
 function partingOf({ bytes, ours, theirs, compressible }: Readings): Parting | undefined {
@@ -30,7 +31,8 @@ function partingOf({ bytes, ours, theirs, compressible }: Readings): Parting | u
   const { payload, announced } = messageOf(bytes, places, first);
   const inflated = inflateNaively(payload);
   const rest = { ours: ours.slice(alike), theirs: theirs.slice(alike) };
-  return { ...rest, inflated, announced, opcode: first.opcode };
+  const isFragmented = !first.fin;
+  return { ...rest, inflated, announced, opcode: first.opcode, isFragmented };
 }
 
 function hasNoMessage(events: readonly string[]): boolean {
@@ -96,6 +98,21 @@ const FINAL_BLOCK: Row = {
   },
 };
 
+const FINAL_IN_FRAGMENT: Row = {
+  name: "ws begins anew in the fragment behind a final block",
+  why: "RFC 7692, 6.2: decompress the concatenation of the payloads of all its frames",
+  proves(readings) {
+    const parting = partingOf(readings);
+    if (parting?.inflated.firstEnd === undefined || !parting.isFragmented) return false;
+    const { opcode, inflated, theirs } = parting;
+    const ours = inflated.isWhole ? outcomeOf(opcode, inflated.bytes) : "fail 1007";
+    // Where what it began anew with can be inflated, that follows the first block's bytes.
+    const begun = messageEvent(opcode, inflated.bytes.slice(0, inflated.firstEnd));
+    const isAnew = theirs[0] === "fail 1007" || theirs[0]?.startsWith(begun) === true;
+    return isAnew && parting.ours[0] === ours;
+  },
+};
+
 /** What has to be reported of a message that was inflated to these bytes. */
 function outcomeOf(opcode: number, bytes: number[]): string {
   if (bytes.length > streamRules.messageBytesMax) return "fail 1009";
@@ -113,4 +130,5 @@ export const compressedRows: readonly Row[] = [
   COMPRESSED_BYTES,
   CUT_SHORT,
   FINAL_BLOCK,
+  FINAL_IN_FRAGMENT,
 ];

@@ -11,6 +11,7 @@ import {
   BATCH_STRIDE,
   type Binding,
   BYTES,
+  CHAIN_FIN,
   END,
   ENTRY_STRIDE,
   FAILED,
@@ -30,6 +31,8 @@ const ENOBUFS = 105;
 const READ_ALIGNMENT = 8;
 const READ_HEADROOM = 16;
 const POISON = 0xdb;
+
+type FiveNumbers = [number, number, number, number, number];
 
 interface Slot {
   /** Undefined for a listening slot. */
@@ -89,6 +92,8 @@ export class FakeBinding implements Binding {
   raiseDescriptorLimit(): number {
     return this.descriptorLimit;
   }
+
+  trimMemory(): void {}
 }
 
 export class FakePoller implements Poller {
@@ -173,14 +178,14 @@ export class FakePoller implements Poller {
     it.hungUp = false;
   }
 
-  turn(): number {
+  turn(eventsMax: number): number {
     assert(!this.#isStopped, "a turn after stop");
     const owed = this.options.heads.subarray(0, this.#used).findIndex((head) => head !== -1);
     assert.equal(owed, -1, "a turn begins while a slot is still owed what stands in the arena");
     this.calls.turn += 1;
     for (const [start, end] of this.#spent.splice(0)) this.options.arena.fill(POISON, start, end);
     this.#free.push(...this.#closed.splice(0));
-    const ready = this.order(this.#ready()).slice(0, this.options.eventsMax);
+    const ready = this.order(this.#ready()).slice(0, eventsMax);
     this.#records = 0;
     this.#inputAt = this.options.inputStart;
     const readMax = this.#readMax(ready.length);
@@ -202,10 +207,11 @@ export class FakePoller implements Poller {
     let pairs = 0;
     for (const slot of slots) {
       const socket = this.#slots[slot]?.socket;
-      const chain = this.#chain(heads[slot] as number);
-      const length = chain.reduce((sum, piece) => sum + piece.length, 0);
-      const sent = socket === undefined ? length : socket.take(Buffer.concat(chain));
+      const { pieces, end } = this.#chain(heads[slot] as number);
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      const sent = socket === undefined ? length : socket.take(Buffer.concat(pieces));
       if (sent === length) {
+        if (end === CHAIN_FIN && socket !== undefined) socket.ended = true;
         heads[slot] = -1;
         continue;
       }
@@ -241,9 +247,9 @@ export class FakePoller implements Poller {
 
   unmask(): void {
     const { unmasking, arena } = this.options;
-    const [offset, length, key, utf8] = unmasking as unknown as [number, number, number, number];
-    assert(offset >= 0 && offset + length <= arena.length, "a range in the arena");
-    unmasking[3] = naiveUnmask(arena)(offset, length, key, utf8);
+    const [offset, length, key, utf8, to] = unmasking as unknown as FiveNumbers;
+    assert(to >= 0 && to <= offset && offset + length <= arena.length, "a range in the arena");
+    unmasking[3] = naiveUnmask(arena)(to, offset, length, key, utf8);
   }
 
   start(wake: () => void): void {
@@ -315,12 +321,11 @@ export class FakePoller implements Poller {
     }
     const wasHungUp = socket.isHungUp;
     if ((it.interest & WRITE) !== 0 && socket.isWritable) this.#record(slot, WRITABLE, 0, 0);
-    if ((it.interest & READ) !== 0) {
-      if (socket.isReadable) this.#read(slot, socket, readMax);
-    } else if (wasHungUp) {
+    if ((it.interest & READ) === 0) {
+      if (!wasHungUp) return;
       it.hungUp = true;
       this.#record(slot, HANGUP, 0, 0);
-    }
+    } else if (socket.isReadable) this.#read(slot, socket, readMax);
   }
 
   #finishConnect(slot: number, it: Slot, socket: FakeSocket): void {
@@ -359,10 +364,12 @@ export class FakePoller implements Poller {
     return Math.min(share, readBytesMax, Math.max(readBytesMin, fair));
   }
 
-  #chain(first: number): Uint8Array[] {
+  /** `end` is CHAIN_END or CHAIN_FIN. */
+  #chain(first: number): { pieces: Uint8Array[]; end: number } {
     const { entries, arena, inputStart } = this.options;
     const pieces: Uint8Array[] = [];
-    for (let entry = first; entry !== -1; entry = entries[entry * ENTRY_STRIDE + 2] as number) {
+    let entry = first;
+    for (; entry >= 0; entry = entries[entry * ENTRY_STRIDE + 2] as number) {
       const offset = entries[entry * ENTRY_STRIDE] as number;
       const end = offset + (entries[entry * ENTRY_STRIDE + 1] as number);
       assert(offset >= 0 && end <= arena.length, "an entry stands in the arena");
@@ -371,7 +378,7 @@ export class FakePoller implements Poller {
       // What stands before the input is there for good.
       if (offset >= inputStart) this.#spent.push([offset, end]);
     }
-    return pieces;
+    return { pieces, end: entry };
   }
 }
 

@@ -15,11 +15,15 @@ export function residentBytes(pid: number): number {
   return Number(match[1]) * 1024;
 }
 
-/** What it is once it has not moved by `noiseBytes` for half a second, or after 6 s. */
-export async function settledResidentBytes(pid: number, noiseBytes = 64 << 10): Promise<number> {
+/** What it is once it has not moved by `noiseBytes` for so many looks, or after 6 s. */
+export async function settledResidentBytes(
+  pid: number,
+  noiseBytes = 64 << 10,
+  looks = LOOKS,
+): Promise<number> {
   const deadlineMs = performance.now() + TIMEOUT_MS;
   let last = residentBytes(pid);
-  for (let quiet = 0; quiet < LOOKS && performance.now() < deadlineMs; ) {
+  for (let quiet = 0; quiet < looks && performance.now() < deadlineMs; ) {
     await delay(INTERVAL_MS);
     const now = residentBytes(pid);
     if (Math.abs(now - last) <= noiseBytes) quiet += 1;

@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { ConnectAnswer } from "../upstream.ts";
-import { describeStatus, isSuccess, readStateChange } from "./answer.ts";
+import { describeStatus, isSuccess, readStateChange, TOO_BIG } from "./answer.ts";
 import type { Answer, Outcome } from "./service.ts";
 
 export interface ConnectRules {
@@ -30,7 +30,7 @@ const KNOWN_KEYS = new Set(["userId", "groups", "roles", "subprotocol"]);
 export function judgeConnect(outcome: Outcome, rules: ConnectRules): ConnectVerdict {
   if (outcome.kind === "none") return unavailable(outcome.cause);
   if (outcome.status >= 400 && outcome.status < 500) return refuse(outcome);
-  if (!isSuccess(outcome.status)) return unavailable(describeStatus(outcome));
+  if (!isSuccess(outcome.status)) return unavailable(describeStatus(outcome.status));
   return accept(outcome, rules);
 }
 
@@ -49,12 +49,12 @@ function refuse(answer: Answer): ConnectVerdict {
   const { status, tooBig } = answer;
   const contentType = tooBig ? undefined : answer.headers["content-type"];
   const body = tooBig ? Buffer.alloc(0) : answer.body;
-  const fault = tooBig ? "its answer is bigger than serviceResponseBytesMax" : undefined;
+  const fault = tooBig ? TOO_BIG : undefined;
   return { answer: { accepted: false, status, contentType, body }, fault, unknownKeys: [] };
 }
 
 function accept(answer: Answer, rules: ConnectRules): ConnectVerdict {
-  if (answer.tooBig) return unavailable("its answer is bigger than serviceResponseBytesMax");
+  if (answer.tooBig) return unavailable(TOO_BIG);
   const change = readStateChange(answer.headers, rules.connectionStateBytesMax);
   const faults = change.kind === "wrong" ? [change.fault] : [];
   const value = answer.body.length === 0 ? {} : parseObject(answer.body, faults);

@@ -2,17 +2,20 @@
  * The connect events: each asked once and never again, for a client waits for the answer. Those
  * that find no room wait in their order, within their own time.
  */
+
+import type { Agenda, Appointment } from "../delivery/agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
+import type { EventIds } from "../delivery/event.ts";
+import { JSON_TYPE } from "../delivery/event.ts";
+import type { Health } from "../delivery/health.ts";
+import type { Inflight } from "../delivery/inflight.ts";
+import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
-import type { Agenda, Appointment } from "./agenda.ts";
-import { nowMs } from "./agenda.ts";
 import { isSuccess } from "./answer.ts";
 import type { ConnectRules, ConnectVerdict } from "./connect.ts";
 import { judgeConnect, unavailable } from "./connect.ts";
-import type { EventIds, Sender } from "./event.ts";
-import { JSON_TYPE, traceHeaders, writeConnectBody, writeHeaders } from "./event.ts";
-import type { Health } from "./health.ts";
-import type { Inflight } from "./inflight.ts";
-import type { QuietLog } from "./quiet-log.ts";
+import type { Sender } from "./event.ts";
+import { traceHeaders, writeConnectBody, writeHeaders } from "./event.ts";
 import type { Outcome, Service } from "./service.ts";
 
 export interface ConnectsParts {

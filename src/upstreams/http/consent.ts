@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Log } from "../../core/log.ts";
-import { nowMs } from "./agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
 import { describeStatus, isSuccess } from "./answer.ts";
 import type { Answer, Outcome, Service } from "./service.ts";
 
@@ -86,7 +86,7 @@ function allows(headers: IncomingHttpHeaders, origin: string): boolean {
 }
 
 function describeRefusal(answer: Answer, origin: string): string {
-  if (!isSuccess(answer.status)) return `${describeStatus(answer)} to OPTIONS`;
+  if (!isSuccess(answer.status)) return `${describeStatus(answer.status)} to OPTIONS`;
   const header = [answer.headers["webhook-allowed-origin"] ?? "absent"].flat().join(", ");
   return `WebHook-Allowed-Origin is ${header}, and must hold ${origin} or *`;
 }

@@ -1,124 +1,69 @@
 /**
- * Takes the events of all connections to the service: in order within a lane, lanes in parallel
- * as far as the requests in flight allow, each event until it is acknowledged, refused or given
- * up. It knows nothing of connect events, nor of where the service is.
+ * Takes the events of all lanes to the service: what is ready goes out as far as the requests in
+ * flight allow, and of a service that is down only a probe. How many events a request holds is
+ * its packer's to know, and what becomes of them its lanes'. It knows nothing of connect events.
  */
-import assert from "node:assert/strict";
 import type { HubLimits } from "../../config/configuration.ts";
-import type { ConnectionFacts, UpstreamSink } from "../upstream.ts";
-import type { Agenda, Appointment } from "./agenda.ts";
-import { nowMs } from "./agenda.ts";
-import type { StateChange, Verdict } from "./answer.ts";
-import { judgeMessage, judgeNotice } from "./answer.ts";
-import type { Sender } from "./event.ts";
-import { writeHeaders } from "./event.ts";
-import type { Health } from "./health.ts";
-import type { Inflight } from "./inflight.ts";
-import type { QueuedEvent } from "./lane.ts";
-import { BACKING_OFF, IDLE, Lane, READY, SENDING } from "./lane.ts";
-import type { Losses } from "./losses.ts";
-import type { QuietLog } from "./quiet-log.ts";
-import { spreadMs } from "./retry.ts";
+import type { Agenda, Appointment } from "../delivery/agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
+import type { Health } from "../delivery/health.ts";
+import type { Inflight } from "../delivery/inflight.ts";
+import type { Lane, QueuedEvent } from "../delivery/lane.ts";
+import type { Lanes } from "../delivery/lanes.ts";
 import type { Outcome, Service } from "./service.ts";
-
-const FAILURES_MAX = 3;
-const BACKOFF_BASE_MS = 100;
-const BACKOFF_CAP_MS = 5000;
+import type { Packer, Shipment } from "./shipment.ts";
 
 export interface DeliveryParts {
+  lanes: Lanes;
+  packer: Packer;
   service: Service;
-  sender: Sender;
-  sink: UpstreamSink;
   agenda: Agenda;
   health: Health;
   inflight: Inflight;
-  losses: Losses;
-  log: QuietLog;
-  limits: Pick<HubLimits, "holdTimeoutMs" | "serviceTimeoutMs">;
-  lifecycleQueueMax: number;
-  connectionStateBytesMax: number;
-  random: () => number;
+  limits: Pick<HubLimits, "holdTimeoutMs" | "serviceTimeoutMs" | "serviceResponseBytesMax">;
   observe: (event: QueuedEvent["name"], durationMs: number) => void;
-  /** Something may begin that could not before: a lane is ready, or a request has ended. */
+  /** Something may begin that could not before: a request has ended, or a probe is due. */
   wake: () => void;
 }
 
 export class Delivery {
   readonly #parts: DeliveryParts;
-  // A lane is in #lanes from its first event until its last is settled; it is in #ready exactly
-  // while its state is READY; one of its events, the first, is in flight exactly while SENDING.
-  readonly #lanes = new Map<number, Lane>();
-  readonly #ready = new Set<Lane>();
-  readonly #queued: Record<QueuedEvent["name"], number> = {
-    connected: 0,
-    message: 0,
-    disconnected: 0,
-  };
-  #heldBytes = 0;
-  #retries = 0;
-  #isBlocked = false;
-  #isClosed = false;
   #probe: Appointment | undefined;
+  /** Shipments under way with a lane that was held: they may be slow, and never take all. */
+  #heldInflight = 0;
+  /** What is ready goes out at the end of this iteration of the event loop. */
+  #isGathering = false;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
   }
 
-  get isEmpty(): boolean {
-    const { connected, message, disconnected } = this.#queued;
-    return connected + message + disconnected === 0;
-  }
-
-  get hasReady(): boolean {
-    return this.#ready.size > 0;
-  }
-
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
-  counts() {
-    let heldConnections = 0;
-    for (const lane of this.#lanes.values()) {
-      if (lane.heldSinceMs !== undefined) heldConnections += 1;
-    }
-    return {
-      lanes: this.#lanes.size,
-      heldConnections,
-      heldMessages: this.#queued.message,
-      heldBytes: this.#heldBytes,
-      retries: this.#retries,
-    };
-  }
-
-  /** `facts` is called only if the place has no lane yet. */
-  add(place: number, event: QueuedEvent, facts: () => ConnectionFacts): void {
-    const lane = this.#lanes.get(place);
-    if (event.name === "message") {
-      const isWanted = !this.#isClosed && !lane?.failed;
-      if (!isWanted) this.#lose(event, this.#isClosed ? "gateway-stopping" : "client-closed");
-      else this.#push(lane ?? this.#open(place, facts()), event);
-      return;
-    }
-    const isLast = event.name === "disconnected";
-    if (lane !== undefined && isLast) lane.gone = true;
-    if (this.#isClosed || this.#queued[event.name] >= this.#parts.lifecycleQueueMax) {
-      this.#lose(event, this.#isClosed ? "gateway-stopping" : "queue-full");
-      if (lane?.state === IDLE) this.#lanes.delete(place);
-      return;
-    }
-    const owner = lane ?? this.#open(place, facts());
-    owner.gone ||= isLast;
-    this.#push(owner, event);
-  }
-
-  /** Begins what may begin. */
+  /** Begins what may begin: at once, or with what else this iteration of the event loop brings. */
   start(): void {
-    const { health, inflight } = this.#parts;
-    while (this.#ready.size > 0 && inflight.mayBeginEvent()) {
-      const [lane] = this.#ready;
-      assert(lane !== undefined);
-      if (health.down) {
+    if (!this.#parts.packer.gathers) {
+      this.#begin();
+      return;
+    }
+    if (this.#isGathering || !this.#mayBegin()) return;
+    this.#isGathering = true;
+    setImmediate(() => {
+      this.#isGathering = false;
+      this.#begin();
+    });
+  }
+
+  /** What is in flight is settled by nobody. */
+  close(): void {
+    const { agenda, lanes } = this.#parts;
+    lanes.close();
+    agenda.cancel(this.#probe);
+  }
+
+  #begin(): void {
+    const { health } = this.#parts;
+    while (this.#mayBegin()) {
+      const isProbe = health.down;
+      if (isProbe) {
         const { nextProbeMs } = health;
         if (nextProbeMs === undefined) return;
         if (nextProbeMs > nowMs()) {
@@ -126,81 +71,24 @@ export class Delivery {
           return;
         }
         health.beginProbe();
-        lane.isProbe = true;
       }
-      this.#send(lane);
+      this.#send(isProbe);
     }
   }
 
-  /**
-   * Nothing can be delivered, or can be again. Meanwhile the hold time of whoever waits runs; it
-   * is forgotten for those that waited but were never tried.
-   */
-  setBlocked(isBlocked: boolean): void {
-    if (isBlocked === this.#isBlocked) return;
-    this.#isBlocked = isBlocked;
-    for (const lane of this.#ready) {
-      if (isBlocked) this.#watchHold(lane);
-      else if (lane.events[0]?.attempts === 0) this.#release(lane);
-    }
+  #mayBegin(): boolean {
+    const { inflight, lanes, packer } = this.#parts;
+    return (
+      lanes.hasReadyFor(this.#mayBeginHeld()) &&
+      inflight.mayBeginEvent() &&
+      inflight.events < packer.inflightMax
+    );
   }
 
-  /** Drops everything; what is in flight is settled by nobody. */
-  close(): void {
-    this.#isClosed = true;
-    for (const lane of this.#lanes.values()) {
-      this.#parts.agenda.cancel(lane.appointment);
-      for (const event of lane.events.splice(0)) this.#drop(lane, event, "gateway-stopping");
-    }
-    this.#parts.agenda.cancel(this.#probe);
-    this.#ready.clear();
-    this.#lanes.clear();
-  }
-
-  #open(place: number, facts: ConnectionFacts): Lane {
-    const lane = new Lane(place, facts);
-    this.#lanes.set(place, lane);
-    return lane;
-  }
-
-  #push(lane: Lane, event: QueuedEvent): void {
-    lane.events.push(event);
-    this.#queued[event.name] += 1;
-    if (event.name === "message") this.#heldBytes += event.body.length;
-    if (lane.state !== IDLE) return;
-    this.#makeReady(lane);
-    this.#parts.wake();
-  }
-
-  #shift(lane: Lane): void {
-    const event = lane.events.shift();
-    assert(event !== undefined);
-    this.#forget(event);
-  }
-
-  #forget(event: QueuedEvent): void {
-    this.#queued[event.name] -= 1;
-    if (event.name === "message") this.#heldBytes -= event.body.length;
-  }
-
-  #makeReady(lane: Lane): void {
-    lane.state = READY;
-    this.#ready.add(lane);
-    if (this.#isBlocked || lane.heldSinceMs !== undefined) this.#watchHold(lane);
-  }
-
-  /** From now on the first event of a lane that is READY is given up when it is held too long. */
-  #watchHold(lane: Lane): void {
-    lane.heldSinceMs ??= nowMs();
-    this.#parts.agenda.cancel(lane.appointment);
-    const dueMs = lane.heldSinceMs + this.#parts.limits.holdTimeoutMs;
-    lane.appointment = this.#parts.agenda.at(dueMs, () => this.#expire(lane));
-  }
-
-  #release(lane: Lane): void {
-    lane.heldSinceMs = undefined;
-    this.#parts.agenda.cancel(lane.appointment);
-    lane.appointment = undefined;
+  #mayBeginHeld(): boolean {
+    const { inflight, packer } = this.#parts;
+    const max = Math.min(packer.inflightMax, inflight.eventsMax);
+    return this.#heldInflight < Math.max(1, max >> 1);
   }
 
   #probeAt(dueMs: number): void {
@@ -210,185 +98,59 @@ export class Delivery {
     this.#probe = agenda.at(dueMs, wake);
   }
 
-  #send(lane: Lane): void {
-    const { agenda, limits, sender, service, inflight } = this.#parts;
-    const [event] = lane.events;
-    assert(event !== undefined);
-    this.#ready.delete(lane);
-    agenda.cancel(lane.appointment);
-    lane.appointment = undefined;
-    lane.state = SENDING;
-    event.attempts += 1;
-    if (event.attempts > 1) this.#retries += 1;
+  #send(isProbe: boolean): void {
+    const { inflight, lanes, limits, packer, service } = this.#parts;
+    const shipment = packer.pack(lanes.nextReady(this.#mayBeginHeld()));
+    const isHeld = shipment.lanes.some(({ heldSinceMs }) => heldSinceMs !== undefined);
+    if (isHeld) this.#heldInflight += 1;
+    for (const [index, lane] of shipment.lanes.entries()) {
+      lanes.begin(lane, shipment.counts[index] as number);
+    }
     inflight.events += 1;
     const startMs = nowMs();
-    const holdEndMs = (lane.heldSinceMs ?? startMs) + limits.holdTimeoutMs;
-    const isHeld = lane.heldSinceMs !== undefined;
-    const endMs = startMs + limits.serviceTimeoutMs;
-    const deadlineMs = isHeld ? Math.min(endMs, holdEndMs) : endMs;
-    const headers = writeHeaders(event, lane.facts, sender, Date.now());
-    void service.exchange("POST", headers, event.body, deadlineMs).then((outcome) => {
-      this.#settle(lane, event, outcome, startMs);
+    const deadlineMs = Math.min(startMs + limits.serviceTimeoutMs, this.#holdEndMs(shipment.lanes));
+    const bytesMax = limits.serviceResponseBytesMax * packer.answersMax;
+    const { headers, body } = shipment;
+    void service.exchange("POST", headers, body, deadlineMs, bytesMax).then((outcome) => {
+      if (isHeld) this.#heldInflight -= 1;
+      this.#settle(shipment, outcome, startMs, isProbe);
     });
   }
 
-  #settle(lane: Lane, event: QueuedEvent, outcome: Outcome, startMs: number): void {
-    const { health, inflight, observe, wake } = this.#parts;
+  /** When the last of these lanes gives up; never as long as one of them is not held. */
+  #holdEndMs(lanes: readonly Lane[]): number {
+    let lastMs = 0;
+    for (const { heldSinceMs } of lanes) {
+      if (heldSinceMs === undefined) return Number.POSITIVE_INFINITY;
+      lastMs = Math.max(lastMs, heldSinceMs);
+    }
+    return lastMs + this.#parts.limits.holdTimeoutMs;
+  }
+
+  #settle(shipment: Shipment, outcome: Outcome, startMs: number, isProbe: boolean): void {
+    const { health, inflight, lanes, packer, wake } = this.#parts;
     inflight.events -= 1;
-    if (!this.#isClosed) {
-      observe(event.name, nowMs() - startMs);
-      const { isProbe } = lane;
-      lane.isProbe = false;
+    if (!lanes.isClosed) {
+      this.#observe(shipment, nowMs() - startMs);
       if (outcome.kind === "answer") health.answered(isProbe);
       else health.failed(isProbe, outcome.reached, outcome.cause);
-      this.#conclude(lane, event, this.#judge(event, outcome));
+      const judge = packer.judge(shipment, outcome);
+      let first = 0;
+      for (const [index, lane] of shipment.lanes.entries()) {
+        const position = first;
+        lanes.settle(lane, (event, later) => judge(event, position + later));
+        first += shipment.counts[index] as number;
+      }
     }
     wake();
   }
 
-  #judge(event: QueuedEvent, outcome: Outcome): Verdict {
-    if (event.name !== "message") return judgeNotice(outcome);
-    return judgeMessage(outcome, this.#parts.connectionStateBytesMax);
-  }
-
-  #conclude(lane: Lane, event: QueuedEvent, verdict: Verdict): void {
-    switch (verdict.kind) {
-      case "done":
-        this.#finish(lane, event, verdict);
-        break;
-      case "held":
-        this.#hold(lane, verdict);
-        break;
-      case "failed":
-        event.failures += 1;
-        if (event.failures >= FAILURES_MAX) this.#giveUp(lane, "service-error", verdict.cause);
-        else this.#hold(lane, { reached: true, retryAfterMs: undefined, cause: verdict.cause });
-        break;
-      case "refused":
-        this.#giveUp(lane, "service-refused", verdict.cause);
-        break;
-    }
-  }
-
-  /** Each call of the sink may lead back here; the lane stays SENDING, so nothing begins. */
-  #finish(lane: Lane, event: QueuedEvent, verdict: Verdict & { kind: "done" }): void {
-    const { sink } = this.#parts;
-    this.#shift(lane);
-    this.#release(lane);
-    lane.backoffs = 0;
-    if (event.name === "message") {
-      this.#changeState(lane, verdict.stateChange);
-      const { reply } = verdict;
-      if (reply !== undefined && !lane.gone) {
-        sink.reply(lane.place, reply.opcode, reply.bytes, 0, reply.bytes.length);
-      }
-      if (!lane.gone) sink.acknowledged(lane.place, 1, event.body.length);
-    }
-    this.#advance(lane);
-  }
-
-  #changeState(lane: Lane, change: StateChange): void {
-    if (change.kind === "wrong") {
-      const { connectionId } = lane.facts;
-      const fields = { service: this.#parts.service.name, connectionId, cause: change.fault };
-      const sentence = "the service set a connection state that cannot be kept; the old one stays";
-      this.#parts.log.say("error", fields, sentence);
-      return;
-    }
-    if (change.kind === "kept" || lane.facts.connectionState === change.connectionState) return;
-    lane.facts.connectionState = change.connectionState;
-    if (!lane.gone) this.#parts.sink.setConnectionState(lane.place, change.connectionState);
-  }
-
-  #hold(lane: Lane, verdict: Omit<Verdict & { kind: "held" }, "kind">): void {
-    const { agenda, limits, random } = this.#parts;
-    const now = nowMs();
-    lane.heldSinceMs ??= now;
-    const holdEndMs = lane.heldSinceMs + limits.holdTimeoutMs;
-    if (now >= holdEndMs) {
-      this.#giveUp(lane, "service-unavailable", verdict.cause);
-      return;
-    }
-    if (!verdict.reached) {
-      // The outage has a backoff of its own, which is the same for all lanes.
-      this.#makeReady(lane);
-      return;
-    }
-    const spread = spreadMs(lane.backoffs, BACKOFF_BASE_MS, BACKOFF_CAP_MS, random());
-    lane.backoffs += 1;
-    lane.state = BACKING_OFF;
-    // A service that says "at once" is not believed: it has just said "later".
-    const dueMs = now + Math.max(verdict.retryAfterMs ?? 0, spread);
-    lane.appointment =
-      dueMs >= holdEndMs
-        ? agenda.at(holdEndMs, () => this.#expire(lane))
-        : agenda.at(dueMs, () => {
-            this.#makeReady(lane);
-            this.#parts.wake();
-          });
-  }
-
-  #expire(lane: Lane): void {
-    this.#ready.delete(lane);
-    lane.state = SENDING;
-    this.#giveUp(lane, "service-unavailable", "the hold time is over");
-    this.#parts.wake();
-  }
-
-  /** Of the first event, and of all messages if it is one. */
-  #giveUp(
-    lane: Lane,
-    reason: "service-unavailable" | "service-error" | "service-refused",
-    cause: string,
-  ): void {
-    const [event] = lane.events;
-    assert(event !== undefined);
-    const { heldSinceMs } = lane;
-    this.#release(lane);
-    lane.backoffs = 0;
-    if (event.name === "message") {
-      const messages = lane.events.filter((queued) => queued.name === "message");
-      lane.events.splice(0, messages.length);
-      for (const message of messages) this.#drop(lane, message, reason, cause);
-      lane.failed = true;
-      if (!lane.gone) this.#parts.sink.fail(lane.place, reason);
-    } else {
-      lane.events.shift();
-      this.#drop(lane, event, reason, cause);
-    }
-    const [next] = lane.events;
-    if (next !== undefined && heldSinceMs !== undefined && reason === "service-unavailable") {
-      // The outage goes on: it counts for the next event from when that one began to wait.
-      lane.heldSinceMs = Math.max(heldSinceMs, next.queuedAtMs);
-      if (nowMs() >= lane.heldSinceMs + this.#parts.limits.holdTimeoutMs) {
-        this.#giveUp(lane, reason, cause);
-        return;
+  #observe({ lanes, counts }: Shipment, durationMs: number): void {
+    for (const [index, { events }] of lanes.entries()) {
+      const count = counts[index] as number;
+      for (let at = 0; at < count; at += 1) {
+        this.#parts.observe((events[at] as QueuedEvent).name, durationMs);
       }
     }
-    this.#advance(lane);
-  }
-
-  #advance(lane: Lane): void {
-    if (lane.events.length > 0) {
-      this.#makeReady(lane);
-      return;
-    }
-    lane.state = IDLE;
-    if (lane.gone || !lane.failed) this.#lanes.delete(lane.place);
-  }
-
-  #drop(
-    lane: Lane,
-    event: QueuedEvent,
-    reason: Parameters<Losses["add"]>[1],
-    cause?: string,
-  ): void {
-    this.#forget(event);
-    const { connectionId } = lane.facts;
-    this.#parts.losses.add(event.name, reason, { connectionId, cause });
-  }
-
-  #lose(event: QueuedEvent, reason: Parameters<Losses["add"]>[1]): void {
-    this.#parts.losses.add(event.name, reason, {});
   }
 }

@@ -2,35 +2,17 @@
  * One event as CloudEvents 1.0 in HTTP's binary mode: its header fields, and the bodies that are
  * ours to write. A message's payload is carried as it came. Nothing here sends.
  */
-import { randomBytes } from "node:crypto";
+import type { EventName, ServiceEvent } from "../delivery/event.ts";
 import type { ConnectionFacts, ConnectRequest } from "../upstream.ts";
 import { encodeAttribute } from "./attribute.ts";
 import { signConnection, signEvent } from "./signature.ts";
 
-export type EventName = "connect" | "connected" | "message" | "disconnected";
-
-export const TEXT_TYPE = "text/plain; charset=utf-8";
-export const BINARY_TYPE = "application/octet-stream";
-export const JSON_TYPE = "application/json";
-
-const types: Record<EventName, string> = {
+export const types: Readonly<Record<EventName, string>> = {
   connect: "headgate.sys.connect",
   connected: "headgate.sys.connected",
   message: "headgate.user.message",
   disconnected: "headgate.sys.disconnected",
 };
-
-export interface HttpEvent {
-  readonly name: EventName;
-  /** The same on every redelivery, so that the service can tell one. */
-  readonly id: string;
-  /** When it happened, by the wall clock. */
-  readonly timeMs: number;
-  /** Counts a connection's messages from 1; 0 for every other event. */
-  readonly messageNumber: number;
-  readonly contentType: string;
-  readonly body: Uint8Array;
-}
 
 /** What is the same for all events of a hub. */
 export interface Sender {
@@ -40,32 +22,37 @@ export interface Sender {
   signingKeys: readonly string[];
 }
 
-/** Ids of one sender: unique among all by their nonce, cheap by their counter. */
-export class EventIds {
-  readonly #nonce = randomBytes(8).toString("base64url");
-  #count = 0;
+export function sourceOf(hub: string, connectionId: string): string {
+  return `/hubs/${hub}/client/${connectionId}`;
+}
 
-  next(): string {
-    this.#count += 1;
-    return `${this.#nonce}-${this.#count.toString(36)}`;
+let lastMs = Number.NaN;
+let lastTime = "";
+
+/** RFC 3339. Many events happen in one millisecond, and formatting takes longer than the rest. */
+export function formatTime(timeMs: number): string {
+  if (timeMs !== lastMs) {
+    lastMs = timeMs;
+    lastTime = new Date(timeMs).toISOString();
   }
+  return lastTime;
 }
 
 /** Names and values in turn. `sentAtMs`, by the wall clock, goes into the signature. */
 export function writeHeaders(
-  event: HttpEvent,
+  event: ServiceEvent,
   facts: ConnectionFacts,
   sender: Sender,
   sentAtMs: number,
 ): string[] {
   const type = types[event.name];
-  const source = `/hubs/${sender.hub}/client/${facts.connectionId}`;
+  const source = sourceOf(sender.hub, facts.connectionId);
   const userId = encodeAttribute(facts.userId ?? "");
   const connectionState = encodeAttribute(facts.connectionState ?? "");
   const headers = [
     ...["content-type", event.contentType, "webhook-request-origin", sender.origin],
     ...["ce-specversion", "1.0", "ce-type", type, "ce-source", source, "ce-id", event.id],
-    ...["ce-time", new Date(event.timeMs).toISOString(), "ce-hub", sender.hub],
+    ...["ce-time", formatTime(event.timeMs), "ce-hub", sender.hub],
     ...["ce-connectionid", facts.connectionId, "ce-eventname", event.name],
   ];
   if (userId !== "") headers.push("ce-userid", userId);
@@ -83,7 +70,7 @@ export function writeHeaders(
   return headers;
 }
 
-export function writeConnectBody(request: ConnectRequest): Uint8Array {
+export function writeConnectBody(request: ConnectRequest): Buffer {
   return Buffer.from(
     JSON.stringify({
       claims: {},
@@ -107,10 +94,4 @@ export function traceHeaders(request: ConnectRequest): string[] {
     if (value !== undefined && /^[\x20-\x7e]+$/.test(value)) headers.push(name, value);
   }
   return headers;
-}
-
-export const CONNECTED_BODY: Uint8Array = Buffer.from("{}");
-
-export function writeDisconnectedBody(reason: string, code: number): Uint8Array {
-  return Buffer.from(JSON.stringify({ reason, code }));
 }

@@ -11,7 +11,13 @@ import { RecordingLog } from "../../../test/support/recording-log.ts";
 import type { HubLimits } from "../../config/configuration.ts";
 import type { MessageOpcode } from "../../core/opcode.ts";
 import { TEXT } from "../../core/opcode.ts";
-import type { ConnectionFacts, ConnectRequest, UpstreamSink } from "../upstream.ts";
+import type {
+  ConnectionFacts,
+  ConnectRequest,
+  UpstreamCommand,
+  UpstreamCommandAnswer,
+  UpstreamSink,
+} from "../upstream.ts";
 import type { HttpUpstreamConfiguration } from "./http-upstream.ts";
 import { HttpUpstream } from "./http-upstream.ts";
 
@@ -134,7 +140,8 @@ export type SinkCall =
   | { call: "reply"; place: number; opcode: MessageOpcode; text: string }
   | { call: "state"; place: number; connectionState: string | undefined }
   | { call: "acknowledged"; place: number; messages: number; bytes: number }
-  | { call: "fail"; place: number; reason: string };
+  | { call: "fail"; place: number; reason: string }
+  | { call: "execute"; place: -1; command: UpstreamCommand };
 
 export class RecordingSink implements UpstreamSink {
   readonly calls: SinkCall[] = [];
@@ -184,6 +191,11 @@ export class RecordingSink implements UpstreamSink {
     this.failed(place);
   }
 
+  async execute(command: UpstreamCommand): Promise<UpstreamCommandAnswer> {
+    this.calls.push({ call: "execute", place: -1, command });
+    return { matched: 1, dropped: 0 };
+  }
+
   count(call: SinkCall["call"], place?: number): number {
     return this.calls.filter((one) => {
       return one.call === call && (place === undefined || one.place === place);
@@ -201,6 +213,9 @@ export const testLimits: HubLimits = {
   serviceTimeoutMs: 10_000,
   serviceResponseBytesMax: 1_048_576,
   serviceInflightMax: 256,
+  batchEventsMax: 256,
+  batchBytesMax: 262_144,
+  batchesInflightMax: 4,
   serviceConnectionAgeMs: 60_000,
 };
 
@@ -241,6 +256,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
       name: "gateway.example",
       signingKeys: [],
       consent: false,
+      batch: false,
       lifecycleQueueMax: 1000,
       connectionStateBytesMax: 64,
       nameBytesMax: 32,

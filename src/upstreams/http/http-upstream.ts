@@ -1,7 +1,7 @@
 /**
- * A hub's service behind http:// or https://: CloudEvents in binary mode, one request an event.
- * This file makes events of calls and decides what may begin when; how lanes, connects, consent
- * and connections work is in the files beside it.
+ * A hub's service behind http:// or https://: CloudEvents in binary mode, one request an event,
+ * or in batches. This file makes events of calls and decides what may begin when; how lanes,
+ * shipments, connects, consent and connections work is in the files beside it.
  */
 import type { HubLimits } from "../../config/configuration.ts";
 import type { Log } from "../../core/log.ts";
@@ -9,6 +9,24 @@ import type { MessageOpcode } from "../../core/opcode.ts";
 import { TEXT } from "../../core/opcode.ts";
 import { Histogram } from "../../metrics/histogram.ts";
 import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
+import type { Appointment } from "../delivery/agenda.ts";
+import { Agenda, nowMs } from "../delivery/agenda.ts";
+import type { EventName } from "../delivery/event.ts";
+import {
+  BINARY_TYPE,
+  CONNECTED_BODY,
+  EventIds,
+  JSON_TYPE,
+  TEXT_TYPE,
+  writeDisconnectedBody,
+} from "../delivery/event.ts";
+import { Health } from "../delivery/health.ts";
+import { Inflight } from "../delivery/inflight.ts";
+import type { QueuedEvent } from "../delivery/lane.ts";
+import { Lanes } from "../delivery/lanes.ts";
+import type { DroppedEvents } from "../delivery/losses.ts";
+import { Losses } from "../delivery/losses.ts";
+import { QuietLog } from "../delivery/quiet-log.ts";
 import type {
   ConnectAnswer,
   ConnectionFacts,
@@ -18,27 +36,12 @@ import type {
   UpstreamSink,
 } from "../upstream.ts";
 import { HELD } from "../upstream.ts";
-import type { Appointment } from "./agenda.ts";
-import { Agenda, nowMs } from "./agenda.ts";
+import { BatchPacker } from "./batch.ts";
 import { Connects } from "./connects.ts";
 import { Consent } from "./consent.ts";
 import { Delivery } from "./delivery.ts";
-import type { EventName } from "./event.ts";
-import {
-  BINARY_TYPE,
-  CONNECTED_BODY,
-  EventIds,
-  JSON_TYPE,
-  TEXT_TYPE,
-  writeDisconnectedBody,
-} from "./event.ts";
-import { Health } from "./health.ts";
-import { Inflight } from "./inflight.ts";
-import type { QueuedEvent } from "./lane.ts";
-import type { DroppedEvents } from "./losses.ts";
-import { Losses } from "./losses.ts";
-import { QuietLog } from "./quiet-log.ts";
 import { Service } from "./service.ts";
+import { SinglePacker } from "./shipment.ts";
 
 export interface HttpUpstreamConfiguration {
   url: string;
@@ -46,6 +49,8 @@ export interface HttpUpstreamConfiguration {
   name: string;
   signingKeys: readonly string[];
   consent: boolean;
+  /** Whether several events may go in one request. */
+  batch: boolean;
   limits: HubLimits;
   lifecycleQueueMax: number;
   connectionStateBytesMax: number;
@@ -83,6 +88,7 @@ export class HttpUpstream implements Upstream {
   readonly #inflight: Inflight;
   readonly #consent: Consent;
   readonly #losses: Losses;
+  readonly #lanes: Lanes;
   readonly #delivery: Delivery;
   readonly #connects: Connects;
   readonly #durations: Record<EventName, Histogram> = {
@@ -131,12 +137,19 @@ export class HttpUpstream implements Upstream {
       log,
       fields,
     });
-    this.#delivery = new Delivery({ ...shared, ...configuration, sink, losses, random });
+    const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
+    const lanes = new Lanes(kept);
+    const { connectionStateBytesMax } = configuration;
+    const packer = configuration.batch
+      ? new BatchPacker({ sender, log: quietLog, fields, limits, connectionStateBytesMax })
+      : new SinglePacker(sender, connectionStateBytesMax);
+    this.#lanes = lanes;
+    this.#delivery = new Delivery({ ...shared, limits, lanes, packer });
     this.#connects = new Connects({ ...shared, ids: this.#ids, rules: configuration });
   }
 
   get heldBytes(): number {
-    return this.#delivery.heldBytes;
+    return this.#lanes.heldBytes;
   }
 
   connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
@@ -145,7 +158,7 @@ export class HttpUpstream implements Upstream {
 
   connected(place: number): void {
     const event = this.#event("connected", JSON_TYPE, CONNECTED_BODY);
-    this.#delivery.add(place, event, () => this.#sink.facts(place));
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
   }
 
   message(
@@ -159,19 +172,19 @@ export class HttpUpstream implements Upstream {
     const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
     const body = Buffer.from(bytes.subarray(offset, offset + length));
     const event = this.#event("message", contentType, body, number);
-    this.#delivery.add(place, event, () => this.#sink.facts(place));
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
     return HELD;
   }
 
   disconnected(place: number, reason: string, code: number): void {
     const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#delivery.add(place, event, () => this.#sink.facts(place));
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
   }
 
   abandoned(facts: ConnectionFacts, reason: string, code: number): void {
     const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
     this.#abandonedCount += 1;
-    this.#delivery.add(-this.#abandonedCount, event, () => facts);
+    this.#lanes.add(-this.#abandonedCount, event, () => facts);
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -194,7 +207,7 @@ export class HttpUpstream implements Upstream {
 
   counts(): HttpUpstreamCounts {
     return {
-      ...this.#delivery.counts(),
+      ...this.#lanes.counts(),
       carrier: "http",
       inflight: this.#inflight.total,
       dropped: { ...this.#losses.dropped },
@@ -210,7 +223,7 @@ export class HttpUpstream implements Upstream {
   #event(
     name: QueuedEvent["name"],
     contentType: string,
-    body: Uint8Array,
+    body: Buffer,
     messageNumber = 0,
   ): QueuedEvent {
     return {
@@ -227,7 +240,7 @@ export class HttpUpstream implements Upstream {
   }
 
   #isEmpty(): boolean {
-    return this.#delivery.isEmpty && this.#inflight.total === 0;
+    return this.#lanes.isEmpty && this.#inflight.total === 0;
   }
 
   /** Begins what may begin. Connect events take their own part first, and more if it is free. */
@@ -254,12 +267,12 @@ export class HttpUpstream implements Upstream {
       : nextAskMs;
     if (dueMs > nowMs()) {
       this.#connects.refuseWaiting("it has not consented to our events");
-      if (!this.#delivery.hasReady) return;
+      if (!this.#lanes.hasReady) return;
       this.#agenda.cancel(this.#askAgain);
       this.#askAgain = this.#agenda.at(dueMs, () => this.#begin());
       return;
     }
-    if (!this.#delivery.hasReady && !this.#connects.hasWaiting) return;
+    if (!this.#lanes.hasReady && !this.#connects.hasWaiting) return;
     const isProbe = this.#health.down;
     if (isProbe) this.#health.beginProbe();
     void this.#consent.ask().then((outcome) => {
@@ -271,6 +284,6 @@ export class HttpUpstream implements Upstream {
   }
 
   #block(): void {
-    this.#delivery.setBlocked(this.#health.down || this.#consent.isWithheld);
+    this.#lanes.setBlocked(this.#health.down || this.#consent.isWithheld);
   }
 }

@@ -216,3 +216,29 @@ test("Retry-After is not waited for longer than the hold time", async () => {
   await until(() => bench.sink.count("fail") === 1);
   assert.equal(bench.service.requests.length, 1);
 });
+
+test("connected and disconnected are tried again with their ids until they are taken", async () => {
+  const bench = await startBench();
+  const tries = new Map<string, number>();
+  const answers: Respond[] = [
+    (_request, response) => void response.writeHead(503).end(),
+    (_request, response) => void response.destroy(),
+    (_request, response) => void response.writeHead(500).end(),
+    accept,
+  ];
+  bench.service.respond = (request, response) => {
+    const before = tries.get(request.event) ?? 0;
+    tries.set(request.event, before + 1);
+    (answers[before] as Respond)(request, response);
+  };
+  bench.sink.open(1);
+  bench.upstream.connected(1);
+  bench.upstream.disconnected(1, "client-gone", 1006);
+  await until(() => tries.get("disconnected") === answers.length);
+  for (const event of ["connected", "disconnected"]) {
+    const ids = bench.service.of(event).map(({ id }) => id);
+    assert.deepEqual([ids.length, new Set(ids).size], [answers.length, 1], event);
+  }
+  await until(() => bench.upstream.counts().lanes === 0);
+  assert.deepEqual(bench.upstream.counts().dropped, { connected: 0, message: 0, disconnected: 0 });
+});

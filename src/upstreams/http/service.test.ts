@@ -3,7 +3,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
-import { Agenda, nowMs } from "./agenda.ts";
+import { Agenda, nowMs } from "../delivery/agenda.ts";
 import { TestService, testLimits } from "./fixtures.test.helper.ts";
 import type { Outcome } from "./service.ts";
 import { Service } from "./service.ts";

@@ -11,8 +11,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { Client } from "undici";
 import type { HubLimits } from "../../config/configuration.ts";
-import type { Agenda } from "./agenda.ts";
-import { nowMs } from "./agenda.ts";
+import type { Agenda } from "../delivery/agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
 
 export interface Answer {
   kind: "answer";
@@ -71,13 +71,13 @@ export class Service {
     headers: readonly string[],
     body: Uint8Array | null,
     deadlineMs: number,
+    responseBytesMax = this.#limits.serviceResponseBytesMax,
   ): Promise<Outcome> {
     if (this.#closed) return { kind: "none", reached: true, cause: "the gateway is closing" };
     const connection = this.#take();
     this.#busy.add(connection);
     const request = { path: this.#path, method, headers: [...headers], body };
-    const { serviceResponseBytesMax } = this.#limits;
-    const outcome = await connection.send(request, serviceResponseBytesMax, deadlineMs);
+    const outcome = await connection.send(request, responseBytesMax, deadlineMs);
     this.#busy.delete(connection);
     if (outcome.kind === "none" || outcome.tooBig || this.#closed) connection.destroy();
     else this.#free.push(connection);

@@ -6,14 +6,14 @@ export class Inflight {
   readonly #max: number;
   /** Connect events may always have this many; with a maximum of 1 they take turns. */
   readonly #connectsKept: number;
-  readonly #eventsMax: number;
+  readonly eventsMax: number;
   events = 0;
   connects = 0;
 
   constructor(max: number) {
     this.#max = max;
     this.#connectsKept = Math.max(1, Math.floor(max / 8));
-    this.#eventsMax = Math.max(1, max - this.#connectsKept);
+    this.eventsMax = Math.max(1, max - this.#connectsKept);
   }
 
   get total(): number {
@@ -21,7 +21,7 @@ export class Inflight {
   }
 
   mayBeginEvent(): boolean {
-    return this.total < this.#max && this.events < this.#eventsMax;
+    return this.total < this.#max && this.events < this.eventsMax;
   }
 
   /** `fromKept`: within the part that is theirs alone. */

@@ -5,18 +5,18 @@
  */
 import type { ConnectionFacts } from "../upstream.ts";
 import type { Appointment } from "./agenda.ts";
-import type { HttpEvent } from "./event.ts";
+import type { ServiceEvent } from "./event.ts";
 
 /** The next event waits for its turn, or for the service to be there. */
 export const READY = 0;
-/** The first event is under way, or its answer is being dealt with. */
+/** The first of its events are under way, or their answers are being dealt with. */
 export const SENDING = 1;
 /** The first event failed, and waits before it is tried again. */
 export const BACKING_OFF = 2;
 /** Nothing waits: only a lane whose client is being closed stays so, until its disconnected. */
 export const IDLE = 3;
 
-export interface QueuedEvent extends HttpEvent {
+export interface QueuedEvent extends ServiceEvent {
   readonly name: "connected" | "message" | "disconnected";
   /** Monotonic, unlike `timeMs`. */
   readonly queuedAtMs: number;
@@ -38,7 +38,10 @@ export class Lane {
   appointment: Appointment | undefined;
   /** Attempts of the first event that failed. */
   backoffs = 0;
-  isProbe = false;
+  /** How many events a batch may have in which the first one goes; others may have more. */
+  batchMax = Number.POSITIVE_INFINITY;
+  /** How many of the first events are under way; above 0 in SENDING only. */
+  sent = 0;
   /** The client is being closed for what its service did: its messages are not taken any more. */
   failed = false;
   /** `disconnected` was called: the sink does not know the place any more. */

@@ -1,0 +1,362 @@
+/**
+ * What becomes of the events of all connections: queued in the order of each, held for a service
+ * that fails, given up, acknowledged. It acts on verdicts alone; what goes out when, and how, is
+ * delivery.ts's to know.
+ */
+import assert from "node:assert/strict";
+import type { HubLimits } from "../../config/configuration.ts";
+import type { ConnectionFacts, UpstreamSink } from "../upstream.ts";
+import type { Agenda } from "./agenda.ts";
+import { nowMs } from "./agenda.ts";
+import type { QueuedEvent } from "./lane.ts";
+import { BACKING_OFF, IDLE, Lane, READY, SENDING } from "./lane.ts";
+import type { Losses } from "./losses.ts";
+import type { QuietLog } from "./quiet-log.ts";
+import { ReadyLanes } from "./ready-lanes.ts";
+import { spreadMs } from "./retry.ts";
+import type { StateChange, Verdict } from "./verdict.ts";
+
+const FAILURES_MAX = 3;
+const BACKOFF_BASE_MS = 100;
+const BACKOFF_CAP_MS = 5000;
+
+export interface LanesParts {
+  sink: UpstreamSink;
+  agenda: Agenda;
+  losses: Losses;
+  log: QuietLog;
+  /** What every line of the log says of the service. */
+  fields: object;
+  limits: Pick<HubLimits, "holdTimeoutMs">;
+  lifecycleQueueMax: number;
+  random: () => number;
+  /** Something may begin that could not before: a lane is ready. */
+  wake: () => void;
+}
+
+export class Lanes {
+  readonly #parts: LanesParts;
+  // A lane is in #lanes from its first event until its last is settled; it is in #ready exactly
+  // while its state is READY; its events are under way, the first ones of them, while SENDING.
+  readonly #lanes = new Map<number, Lane>();
+  readonly #ready = new ReadyLanes();
+  readonly #queued: Record<QueuedEvent["name"], number> = {
+    connected: 0,
+    message: 0,
+    disconnected: 0,
+  };
+  #heldBytes = 0;
+  #retries = 0;
+  #isBlocked = false;
+  #isClosed = false;
+
+  constructor(parts: LanesParts) {
+    this.#parts = parts;
+  }
+
+  get isEmpty(): boolean {
+    const { connected, message, disconnected } = this.#queued;
+    return connected + message + disconnected === 0;
+  }
+
+  /** Those with events to send, for one shipment; `begin` them before the next. */
+  nextReady(withHeld: boolean): Iterable<Lane> {
+    return this.#ready.next(withHeld);
+  }
+
+  get hasReady(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  hasReadyFor(withHeld: boolean): boolean {
+    return this.#ready.sizeFor(withHeld) > 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  counts() {
+    let heldConnections = 0;
+    for (const lane of this.#lanes.values()) {
+      if (lane.heldSinceMs !== undefined) heldConnections += 1;
+    }
+    return {
+      lanes: this.#lanes.size,
+      heldConnections,
+      heldMessages: this.#queued.message,
+      heldBytes: this.#heldBytes,
+      retries: this.#retries,
+    };
+  }
+
+  /** `facts` is called only if the place has no lane yet. */
+  add(place: number, event: QueuedEvent, facts: () => ConnectionFacts): void {
+    const lane = this.#lanes.get(place);
+    if (event.name === "message") {
+      const isWanted = !this.#isClosed && !lane?.failed;
+      if (!isWanted) this.#lose(event, this.#isClosed ? "gateway-stopping" : "client-closed");
+      else this.#push(lane ?? this.#open(place, facts()), event);
+      return;
+    }
+    const isLast = event.name === "disconnected";
+    if (lane !== undefined && isLast) lane.gone = true;
+    if (this.#isClosed || this.#queued[event.name] >= this.#parts.lifecycleQueueMax) {
+      this.#lose(event, this.#isClosed ? "gateway-stopping" : "queue-full");
+      if (lane?.state === IDLE) this.#lanes.delete(place);
+      return;
+    }
+    const owner = lane ?? this.#open(place, facts());
+    owner.gone ||= isLast;
+    this.#push(owner, event);
+  }
+
+  /** The first `count` events of a lane that is ready go out. */
+  begin(lane: Lane, count: number): void {
+    this.#ready.delete(lane);
+    this.#parts.agenda.cancel(lane.appointment);
+    lane.appointment = undefined;
+    lane.state = SENDING;
+    lane.sent = count;
+    for (let index = 0; index < count; index += 1) {
+      const event = lane.events[index];
+      assert(event !== undefined);
+      event.attempts += 1;
+      if (event.attempts > 1) this.#retries += 1;
+    }
+  }
+
+  /**
+   * What became of the events that `begin` sent, asked in their order up to the first that failed:
+   * the later ones are to be sent again whatever was said of them, or they would overtake it.
+   */
+  settle(lane: Lane, judge: (event: QueuedEvent, index: number) => Verdict): void {
+    const { sent } = lane;
+    for (let index = 0; index < sent; index += 1) {
+      const [event] = lane.events;
+      assert(event !== undefined);
+      const verdict = judge(event, index);
+      if (verdict.kind !== "done") {
+        lane.sent = 0;
+        this.#fail(lane, event, verdict);
+        return;
+      }
+      this.#finish(lane, event, verdict);
+    }
+    lane.sent = 0;
+    this.#advance(lane);
+  }
+
+  /**
+   * Nothing can be delivered, or can be again. Meanwhile the hold time of whoever waits runs; it
+   * is forgotten for those that waited but were never tried.
+   */
+  setBlocked(isBlocked: boolean): void {
+    if (isBlocked === this.#isBlocked) return;
+    this.#isBlocked = isBlocked;
+    for (const lane of this.#ready.all()) {
+      if (isBlocked) this.#watchHold(lane);
+      else if (lane.events[0]?.attempts === 0) this.#release(lane);
+    }
+  }
+
+  /** Drops everything; what is in flight is settled by nobody. */
+  close(): void {
+    this.#isClosed = true;
+    for (const lane of this.#lanes.values()) {
+      this.#parts.agenda.cancel(lane.appointment);
+      for (const event of lane.events.splice(0)) this.#drop(lane, event, "gateway-stopping");
+    }
+    this.#ready.clear();
+    this.#lanes.clear();
+  }
+
+  #open(place: number, facts: ConnectionFacts): Lane {
+    const lane = new Lane(place, facts);
+    this.#lanes.set(place, lane);
+    return lane;
+  }
+
+  #push(lane: Lane, event: QueuedEvent): void {
+    lane.events.push(event);
+    this.#queued[event.name] += 1;
+    if (event.name === "message") this.#heldBytes += event.body.length;
+    if (lane.state !== IDLE) return;
+    this.#makeReady(lane);
+    this.#parts.wake();
+  }
+
+  #shift(lane: Lane): void {
+    const event = lane.events.shift();
+    assert(event !== undefined);
+    this.#forget(event);
+  }
+
+  #forget(event: QueuedEvent): void {
+    this.#queued[event.name] -= 1;
+    if (event.name === "message") this.#heldBytes -= event.body.length;
+  }
+
+  #makeReady(lane: Lane): void {
+    lane.state = READY;
+    this.#ready.add(lane);
+    if (this.#isBlocked || lane.heldSinceMs !== undefined) this.#watchHold(lane);
+  }
+
+  /** From now on the first event of a lane that is READY is given up when it is held too long. */
+  #watchHold(lane: Lane): void {
+    lane.heldSinceMs ??= nowMs();
+    this.#parts.agenda.cancel(lane.appointment);
+    const dueMs = lane.heldSinceMs + this.#parts.limits.holdTimeoutMs;
+    lane.appointment = this.#parts.agenda.at(dueMs, () => this.#expire(lane));
+  }
+
+  #release(lane: Lane): void {
+    lane.heldSinceMs = undefined;
+    this.#parts.agenda.cancel(lane.appointment);
+    lane.appointment = undefined;
+  }
+
+  #fail(lane: Lane, event: QueuedEvent, verdict: Exclude<Verdict, { kind: "done" }>): void {
+    switch (verdict.kind) {
+      case "held":
+        this.#hold(lane, verdict);
+        break;
+      case "failed":
+        event.failures += 1;
+        if (event.failures >= FAILURES_MAX) this.#giveUp(lane, "service-error", verdict.cause);
+        else this.#hold(lane, { reached: true, retryAfterMs: undefined, cause: verdict.cause });
+        break;
+      case "refused":
+        this.#giveUp(lane, "service-refused", verdict.cause);
+        break;
+    }
+  }
+
+  /** Each call of the sink may lead back here; the lane stays SENDING, so nothing begins. */
+  #finish(lane: Lane, event: QueuedEvent, verdict: Verdict & { kind: "done" }): void {
+    const { sink } = this.#parts;
+    this.#shift(lane);
+    this.#release(lane);
+    lane.backoffs = 0;
+    lane.batchMax = Number.POSITIVE_INFINITY;
+    if (event.name === "message") {
+      this.#changeState(lane, verdict.stateChange);
+      const { reply } = verdict;
+      if (reply !== undefined && !lane.gone) {
+        sink.reply(lane.place, reply.opcode, reply.bytes, 0, reply.bytes.length);
+      }
+      if (!lane.gone) sink.acknowledged(lane.place, 1, event.body.length);
+    }
+  }
+
+  #changeState(lane: Lane, change: StateChange): void {
+    if (change.kind === "wrong") {
+      const { connectionId } = lane.facts;
+      const fields = { ...this.#parts.fields, connectionId, cause: change.fault };
+      const sentence = "the service set a connection state that cannot be kept; the old one stays";
+      this.#parts.log.say("error", fields, sentence);
+      return;
+    }
+    if (change.kind === "kept" || lane.facts.connectionState === change.connectionState) return;
+    lane.facts.connectionState = change.connectionState;
+    if (!lane.gone) this.#parts.sink.setConnectionState(lane.place, change.connectionState);
+  }
+
+  #hold(lane: Lane, verdict: Omit<Verdict & { kind: "held" }, "kind">): void {
+    const { agenda, limits, random } = this.#parts;
+    const now = nowMs();
+    lane.heldSinceMs ??= now;
+    const holdEndMs = lane.heldSinceMs + limits.holdTimeoutMs;
+    if (now >= holdEndMs) {
+      this.#giveUp(lane, "service-unavailable", verdict.cause);
+      return;
+    }
+    if (!verdict.reached) {
+      // The outage has a backoff of its own, which is the same for all lanes.
+      this.#makeReady(lane);
+      return;
+    }
+    const spread = spreadMs(lane.backoffs, BACKOFF_BASE_MS, BACKOFF_CAP_MS, random());
+    lane.backoffs += 1;
+    lane.state = BACKING_OFF;
+    // A service that says "at once" is not believed: it has just said "later".
+    const dueMs = now + Math.max(verdict.retryAfterMs ?? 0, spread);
+    lane.appointment =
+      dueMs >= holdEndMs
+        ? agenda.at(holdEndMs, () => this.#expire(lane))
+        : agenda.at(dueMs, () => {
+            this.#makeReady(lane);
+            this.#parts.wake();
+          });
+  }
+
+  #expire(lane: Lane): void {
+    this.#ready.delete(lane);
+    lane.state = SENDING;
+    this.#giveUp(lane, "service-unavailable", "the hold time is over");
+    this.#parts.wake();
+  }
+
+  /** Of the first event, and of all messages if it is one. */
+  #giveUp(
+    lane: Lane,
+    reason: "service-unavailable" | "service-error" | "service-refused",
+    cause: string,
+  ): void {
+    const [event] = lane.events;
+    assert(event !== undefined);
+    const { heldSinceMs } = lane;
+    this.#release(lane);
+    lane.backoffs = 0;
+    lane.batchMax = Number.POSITIVE_INFINITY;
+    if (event.name === "message") {
+      const messages = lane.events.filter((queued) => queued.name === "message");
+      lane.events.splice(0, messages.length);
+      for (const message of messages) this.#drop(lane, message, reason, cause);
+      lane.failed = true;
+      if (!lane.gone) this.#parts.sink.fail(lane.place, reason);
+    } else {
+      lane.events.shift();
+      this.#drop(lane, event, reason, cause);
+    }
+    const [next] = lane.events;
+    if (next !== undefined && heldSinceMs !== undefined && reason === "service-unavailable") {
+      // The outage goes on: it counts for the next event from when that one began to wait.
+      lane.heldSinceMs = Math.max(heldSinceMs, next.queuedAtMs);
+      if (nowMs() >= lane.heldSinceMs + this.#parts.limits.holdTimeoutMs) {
+        this.#giveUp(lane, reason, cause);
+        return;
+      }
+    }
+    this.#advance(lane);
+  }
+
+  #advance(lane: Lane): void {
+    if (lane.events.length > 0) {
+      this.#makeReady(lane);
+      return;
+    }
+    lane.state = IDLE;
+    if (lane.gone || !lane.failed) this.#lanes.delete(lane.place);
+  }
+
+  #drop(
+    lane: Lane,
+    event: QueuedEvent,
+    reason: Parameters<Losses["add"]>[1],
+    cause?: string,
+  ): void {
+    this.#forget(event);
+    const { connectionId } = lane.facts;
+    this.#parts.losses.add(event.name, reason, { connectionId, cause });
+  }
+
+  #lose(event: QueuedEvent, reason: Parameters<Losses["add"]>[1]): void {
+    this.#parts.losses.add(event.name, reason, {});
+  }
+}

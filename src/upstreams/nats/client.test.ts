@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { findCommand, lacks } from "../../../test/interop/debian.ts";
+import { makeNatsAccounts } from "../../../test/support/nats-accounts.ts";
+import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
+import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { until } from "../../../test/support/until.ts";
+import { startBench } from "./fixtures.test.helper.ts";
+
+describe("the connection to NATS", { skip: natsMissing }, () => {
+  test("proves who it is by a token", async () => {
+    const bench = await startBench({ server: { token: "secret" }, service: { token: "secret" } });
+    await bench.untilReady();
+  });
+
+  test("proves who it is by a user and a password", async () => {
+    const login = { user: "gateway", password: "secret" };
+    await (await startBench({ server: login, service: login })).untilReady();
+  });
+
+  test("proves who it is by a credentials file, which may come later", async () => {
+    const { configuration, credentials } = makeNatsAccounts();
+    const file = join(makeTemporaryFolder(), "gateway.creds");
+    const bench = await startBench({ server: { configuration }, service: { credentials: file } });
+    await bench.log.find(/NATS cannot be reached/);
+    assert.ok(bench.log.has("warn", "ENOENT"));
+    writeFileSync(file, credentials);
+    await bench.untilReady();
+    // Gone again, it is missed at the next connection, and that is not the end either.
+    rmSync(file);
+    await bench.server.kill();
+    await bench.server.restart();
+    await bench.log.find(/was given up; another is made/);
+    writeFileSync(file, credentials);
+    await bench.untilReady();
+  });
+
+  test("is tried again for ever when it is refused, and the log says why", async () => {
+    const bench = await startBench({ server: { token: "secret" }, service: { token: "wrong" } });
+    await until(() => bench.upstream.counts().client.errors >= 3);
+    assert.ok(bench.log.has("warn", "Authorization Violation"));
+    assert.ok(!bench.log.has("warn", "wrong"), "a secret is not logged");
+    assert.equal(bench.upstream.counts().isDown, true);
+  });
+
+  test("comes about when the server starts after the gateway", async () => {
+    const server = await NatsServer.start();
+    await server.kill();
+    const bench = await startBench({ server });
+    await bench.log.find(/NATS cannot be reached/);
+    bench.open(1);
+    bench.say(1, "early");
+    await server.restart();
+    await bench.untilReady();
+    await until(() => bench.sink.count("acknowledged", 1) === 1);
+  });
+
+  test("goes to another server of the list when one is gone", async () => {
+    const [first, second] = [await NatsServer.start(), await NatsServer.start()];
+    const bench = await startBench({
+      server: first,
+      service: { servers: [first.url, second.url] },
+    });
+    await bench.untilReady();
+    await first.kill();
+    await second.kill();
+    await until(() => bench.upstream.counts().isDown);
+    await second.restart();
+    await bench.untilReady();
+  });
+
+  test("reports what the server forbids, and goes on", async () => {
+    const configuration = `authorization: { users: [ { user: a, password: b,
+      permissions: { publish: ">", subscribe: { deny: "headgate.push.>" } } } ] }`;
+    const login = { user: "a", password: "b" };
+    const bench = await startBench({ server: { configuration }, service: login });
+    await bench.log.find(/does not let us subscribe to pushes/);
+    await bench.untilReady();
+  });
+
+  test("is encrypted where a certificate authority is given", {
+    skip: lacks("NATS over TLS", [["openssl", "openssl"]]),
+  }, async () => {
+    const folder = makeTemporaryFolder();
+    const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", ...subject];
+    execFileSync(findCommand("openssl") as string, [...made, "-keyout", key, "-out", cert], {
+      stdio: "ignore",
+    });
+    const server = await NatsServer.start({
+      configuration: `tls { cert_file: "${cert}", key_file: "${key}" }`,
+    });
+    const servers = [`nats://localhost:${server.port}`];
+    const bench = await startBench({ server, service: { servers, tls: { ca: cert } } });
+    await bench.untilReady();
+    const stranger = await startBench({ server, service: { servers } });
+    await stranger.log.find(/NATS cannot be reached/);
+    const plain = await startBench({ service: { tls: { ca: cert } } });
+    await plain.log.find(/NATS cannot be reached/);
+    assert.ok(plain.log.has("warn", "tls"), "it asks for encryption, or does not connect");
+  });
+});

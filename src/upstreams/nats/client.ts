@@ -1,0 +1,231 @@
+/**
+ * The connection to the NATS servers of one hub: made, watched, and made again for ever. It is
+ * ready only once `prepare` has succeeded, behind every reconnection too. What travels over it
+ * is not known here.
+ */
+import { readFileSync } from "node:fs";
+import type { ConnectionOptions, NatsConnection, Status } from "@nats-io/transport-node";
+import { connect, credsAuthenticator } from "@nats-io/transport-node";
+import type { NatsServiceConfiguration } from "../../config/configuration.ts";
+import { HeadgateError } from "../../core/error.ts";
+import type { Log } from "../../core/log.ts";
+import type { Agenda, Appointment } from "../delivery/agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
+import type { QuietLog } from "../delivery/quiet-log.ts";
+import { backoffMs } from "../delivery/retry.ts";
+
+const RETRY_BASE_MS = 100;
+const RETRY_CAP_MS = 5000;
+/** A server that answers nothing is given up after three of these. */
+const PING_INTERVAL_MS = 5000;
+const PINGS_UNANSWERED_MAX = 2;
+
+export interface NatsClientParts {
+  service: NatsServiceConfiguration;
+  /** How the servers name us in their own lists. */
+  name: string;
+  connectTimeoutMs: number;
+  agenda: Agenda;
+  log: Log;
+  quietLog: QuietLog;
+  fields: object;
+  random: () => number;
+  /** Once for each connection; its subscriptions outlive reconnections. */
+  opened: (connection: NatsConnection) => void;
+  /** What must hold before anything is published; rejects where it does not. */
+  prepare: (connection: NatsConnection) => Promise<void>;
+  ready: () => void;
+  lost: () => void;
+}
+
+export interface NatsClientCounts {
+  disconnects: number;
+  reconnects: number;
+  /** That the server told us, or that connecting failed with. */
+  errors: number;
+}
+
+export class NatsClient {
+  readonly counts: NatsClientCounts = { disconnects: 0, reconnects: 0, errors: 0 };
+  readonly #parts: NatsClientParts;
+  #connection: NatsConnection | undefined;
+  #isReady = false;
+  #isClosed = false;
+  /** The one attempt to become ready that still counts. */
+  #preparation: object | undefined;
+  #retries = 0;
+  #retry: Appointment | undefined;
+  /** Dials of the library's own since it lost its connection; it asks twice for each. */
+  #redials = 0;
+
+  constructor(parts: NatsClientParts) {
+    this.#parts = parts;
+  }
+
+  /** The connection, while it may be published on. */
+  get ready(): NatsConnection | undefined {
+    return this.#isReady ? this.#connection : undefined;
+  }
+
+  open(): void {
+    connect(this.#connectionOptions()).then(
+      (connection) => this.#opened(connection),
+      (error: unknown) => {
+        const sentence = "NATS cannot be reached; events are held until it can";
+        this.#failed("warn", error, sentence);
+        this.#again(() => this.open());
+      },
+    );
+  }
+
+  /** What made it ready may have changed: it is not until it was looked at again. */
+  check(): void {
+    if (this.#connection === undefined || !this.#isReady) return;
+    this.#lose();
+    this.#prepare(this.#connection);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#isReady = false;
+    this.#parts.agenda.cancel(this.#retry);
+    await this.#connection?.close();
+  }
+
+  #connectionOptions(): ConnectionOptions {
+    const { service, name, connectTimeoutMs, random } = this.#parts;
+    const { servers, credentials, token, user, password, tls } = service;
+    const options: ConnectionOptions = {
+      servers: [...servers],
+      name,
+      timeout: connectTimeoutMs,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: PINGS_UNANSWERED_MAX,
+      maxReconnectAttempts: -1,
+      ignoreAuthErrorAbort: true,
+      noAsyncTraces: true,
+      reconnectDelayHandler: () => {
+        this.#redials += 1;
+        return backoffMs(this.#redials >> 1, RETRY_BASE_MS, RETRY_CAP_MS, random());
+      },
+    };
+    if (token !== undefined) options.token = token;
+    if (user !== undefined) options.user = user;
+    if (password !== undefined) options.pass = password;
+    if (credentials !== undefined) {
+      // Read at each connection, so that a file which was replaced counts from then on.
+      options.authenticator = credsAuthenticator(() => readFileSync(credentials));
+    }
+    if (tls !== undefined) {
+      options.tls = {
+        ...(tls.ca === undefined ? {} : { caFile: tls.ca }),
+        ...(tls.cert === undefined ? {} : { certFile: tls.cert }),
+        ...(tls.key === undefined ? {} : { keyFile: tls.key }),
+      };
+    }
+    return options;
+  }
+
+  #opened(connection: NatsConnection): void {
+    if (this.#isClosed) {
+      void connection.close();
+      return;
+    }
+    this.#connection = connection;
+    void this.#watch(connection);
+    // The library gives up by itself only for what it cannot go on from: a file that is gone.
+    void connection.closed().then((error) => {
+      if (this.#isClosed) return;
+      this.#lose();
+      this.#connection = undefined;
+      const sentence = "the connection to NATS was given up; another is made";
+      this.#failed("warn", error, sentence);
+      this.#again(() => this.open());
+    });
+    this.#parts.opened(connection);
+    this.#prepare(connection);
+  }
+
+  #prepare(connection: NatsConnection): void {
+    const preparation = {};
+    this.#preparation = preparation;
+    this.#parts.prepare(connection).then(
+      () => {
+        if (this.#preparation !== preparation || this.#isClosed) return;
+        this.#isReady = true;
+        this.#retries = 0;
+        this.#redials = 0;
+        this.#parts.log.info({ ...this.#parts.fields }, "connected to NATS");
+        this.#parts.ready();
+      },
+      (error: unknown) => {
+        if (this.#preparation !== preparation || this.#isClosed) return;
+        const sentence = "NATS is there and cannot be used; events are held until it can";
+        this.#failed("error", error, sentence);
+        this.#again(() => this.#prepare(connection));
+      },
+    );
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) this.#changed(connection, status);
+  }
+
+  #changed(connection: NatsConnection, status: Status): void {
+    const { quietLog, fields } = this.#parts;
+    switch (status.type) {
+      case "disconnect":
+        this.counts.disconnects += 1;
+        this.#lose();
+        if (this.#isClosed) break;
+        quietLog.say("warn", fields, "the connection to NATS was lost; events are held meanwhile");
+        break;
+      case "reconnect":
+        this.counts.reconnects += 1;
+        this.#prepare(connection);
+        break;
+      case "error":
+        this.#failed("error", status.error, "NATS reports an error");
+        break;
+      case "staleConnection":
+        quietLog.say("warn", fields, "NATS answers no pings; its connection is given up");
+        break;
+      case "slowConsumer":
+        quietLog.say("warn", fields, "pushes come over NATS faster than they can be taken");
+        break;
+      case "ldm":
+        quietLog.say("warn", fields, "a NATS server is about to stop; another will be used");
+        break;
+    }
+  }
+
+  #lose(): void {
+    this.#preparation = undefined;
+    this.#parts.agenda.cancel(this.#retry);
+    if (!this.#isReady) return;
+    this.#isReady = false;
+    this.#parts.lost();
+  }
+
+  #again(act: () => void): void {
+    if (this.#isClosed) return;
+    const { agenda, random } = this.#parts;
+    const delayMs = backoffMs(this.#retries, RETRY_BASE_MS, RETRY_CAP_MS, random());
+    this.#retries += 1;
+    agenda.cancel(this.#retry);
+    this.#retry = agenda.at(nowMs() + delayMs, act);
+  }
+
+  #failed(level: "warn" | "error", error: unknown, sentence: string): void {
+    this.counts.errors += 1;
+    if (this.#isClosed) return;
+    const { quietLog, fields } = this.#parts;
+    const code = error instanceof HeadgateError ? { code: error.code } : {};
+    quietLog.say(level, { ...fields, ...code, cause: causeOf(error) }, sentence);
+  }
+}
+
+/** In words, of what a library threw. */
+export function causeOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error ?? "no reason was given");
+}

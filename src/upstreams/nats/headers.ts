@@ -1,0 +1,46 @@
+/**
+ * The headers of NATS messages: an event's attributes on the way out, and those of a push or an
+ * answer on the way in, whose names are read without regard to case. It knows no subject.
+ */
+import type { MsgHdrs } from "@nats-io/transport-node";
+import { headers } from "@nats-io/transport-node";
+import type { ServiceEvent } from "../delivery/event.ts";
+import type { Sender } from "../http/event.ts";
+import { writeHeaders } from "../http/event.ts";
+import type { ConnectionFacts } from "../upstream.ts";
+
+/** By names in lower case. */
+export type ReceivedHeaders = ReadonlyMap<string, readonly string[]>;
+
+const NONE: ReceivedHeaders = new Map();
+
+/**
+ * As over HTTP, and percent-encoded as there: attributes, content type and signatures. What only
+ * a webhook has is left out. `replyTo` is where the client can be sent something.
+ */
+export function writeEventHeaders(
+  event: ServiceEvent,
+  facts: ConnectionFacts,
+  sender: Sender,
+  replyTo: string | undefined,
+  more: readonly string[] = [],
+): MsgHdrs {
+  const written = headers();
+  const pairs = [...writeHeaders(event, facts, sender, Date.now()), ...more];
+  for (let index = 0; index < pairs.length; index += 2) {
+    const name = pairs[index] as string;
+    if (name !== "webhook-request-origin") written.append(name, pairs[index + 1] as string);
+  }
+  if (replyTo !== undefined) written.append("headgate-reply-to", replyTo);
+  return written;
+}
+
+export function readHeaders(received: MsgHdrs | undefined): ReceivedHeaders {
+  if (received === undefined) return NONE;
+  const read = new Map<string, string[]>();
+  for (const [name, values] of received) {
+    const key = name.toLowerCase();
+    read.set(key, [...(read.get(key) ?? []), ...values]);
+  }
+  return read;
+}

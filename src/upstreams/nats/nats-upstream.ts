@@ -1,0 +1,279 @@
+/**
+ * A hub's service behind nats://: events as messages on subjects, over core NATS or JetStream,
+ * and pushes from there. This file makes events of calls and wires the parts; how publishing,
+ * connects, pushes and the connection work is in the files beside it.
+ */
+import type { HubLimits, NatsServiceConfiguration } from "../../config/configuration.ts";
+import type { Log } from "../../core/log.ts";
+import type { MessageOpcode } from "../../core/opcode.ts";
+import { TEXT } from "../../core/opcode.ts";
+import { Histogram } from "../../metrics/histogram.ts";
+import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
+import { Agenda, nowMs } from "../delivery/agenda.ts";
+import type { EventName } from "../delivery/event.ts";
+import {
+  BINARY_TYPE,
+  CONNECTED_BODY,
+  EventIds,
+  JSON_TYPE,
+  TEXT_TYPE,
+  writeDisconnectedBody,
+} from "../delivery/event.ts";
+import type { Lane, QueuedEvent } from "../delivery/lane.ts";
+import { Lanes } from "../delivery/lanes.ts";
+import { Losses } from "../delivery/losses.ts";
+import { QuietLog } from "../delivery/quiet-log.ts";
+import type {
+  ConnectAnswer,
+  ConnectionFacts,
+  ConnectRequest,
+  MessageOutcome,
+  Upstream,
+  UpstreamSink,
+} from "../upstream.ts";
+import { HELD } from "../upstream.ts";
+import type { NatsClientCounts } from "./client.ts";
+import { NatsClient } from "./client.ts";
+import { Connects } from "./connects.ts";
+import { CoreDelivery } from "./core-delivery.ts";
+import { outgoingOf } from "./outgoing.ts";
+import type { PushCounts } from "./pushes.ts";
+import { Pushes } from "./pushes.ts";
+import { prepareStream } from "./stream.ts";
+import { StreamDelivery } from "./stream-delivery.ts";
+import { Subjects } from "./subjects.ts";
+
+export interface NatsUpstreamConfiguration {
+  service: NatsServiceConfiguration;
+  /** The gateway's name. */
+  name: string;
+  signingKeys: readonly string[];
+  limits: HubLimits;
+  lifecycleQueueMax: number;
+  connectionStateBytesMax: number;
+  nameBytesMax: number;
+  groupsPerConnectionMax: number;
+  pushBytesMax: number;
+}
+
+export interface NatsUpstreamOptions {
+  hub: string;
+  /** What the ids of this worker's connections begin with. */
+  nonce: string;
+  configuration: NatsUpstreamConfiguration;
+  sink: UpstreamSink;
+  log: Log;
+  /** In [0, 1), for jitter. */
+  random?: () => number;
+}
+
+export interface NatsUpstreamCounts extends UpstreamCounts {
+  heldMessages: number;
+  heldBytes: number;
+  isDown: boolean;
+  client: NatsClientCounts;
+  pushes: PushCounts;
+}
+
+export class NatsUpstream implements Upstream {
+  readonly #sink: UpstreamSink;
+  readonly #agenda = new Agenda();
+  readonly #ids = new EventIds();
+  readonly #log: QuietLog;
+  readonly #client: NatsClient;
+  readonly #losses: Losses;
+  readonly #lanes: Lanes;
+  readonly #delivery: CoreDelivery | StreamDelivery;
+  readonly #connects: Connects;
+  readonly #pushes: Pushes;
+  readonly #durations: Record<EventName, Histogram> = {
+    connect: new Histogram(),
+    connected: new Histogram(),
+    message: new Histogram(),
+    disconnected: new Histogram(),
+  };
+  #abandonedCount = 0;
+  /** Set while closing waits for what is held. */
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: NatsUpstreamOptions) {
+    const { hub, nonce, configuration, sink, log } = options;
+    const { service, limits } = configuration;
+    const random = options.random ?? Math.random;
+    const observe = (event: EventName, durationMs: number) => {
+      this.#durations[event].observe(durationMs / 1000);
+    };
+    const wake = () => this.#begin();
+    const agenda = this.#agenda;
+    const fields = { hub, service: service.servers.join(",") };
+    const sender = { hub, origin: configuration.name, signingKeys: configuration.signingKeys };
+    const subjects = new Subjects(service.prefix, hub);
+    const quietLog = new QuietLog(log, agenda);
+    const losses = new Losses(quietLog, fields);
+    const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
+    const lanes = new Lanes(kept);
+    this.#sink = sink;
+    this.#log = quietLog;
+    this.#losses = losses;
+    this.#lanes = lanes;
+    const pushes = new Pushes({
+      ...{ sink, subjects, nonce, rules: configuration, log: quietLog, fields },
+    });
+    this.#pushes = pushes;
+    const stored = service.delivery === "at-least-once";
+    const plan = planOf(configuration, subjects);
+    const client = new NatsClient({
+      ...{ service, agenda, log, quietLog, fields, random },
+      name: `headgate ${configuration.name} ${hub}`,
+      connectTimeoutMs: limits.serviceConnectTimeoutMs,
+      opened: (connection) => pushes.subscribe(connection),
+      prepare: async (connection) => {
+        // Behind this the server knows what we subscribe to: an answer to the first event comes.
+        await connection.flush();
+        if (stored) await prepareStream(connection, plan);
+      },
+      ready: () => {
+        lanes.setBlocked(false);
+        this.#begin();
+      },
+      lost: () => {
+        lanes.setBlocked(true);
+        this.#delivery.lost();
+      },
+    });
+    this.#client = client;
+    const outgoing = (event: QueuedEvent, lane: Lane) => outgoingOf(event, lane, subjects, sender);
+    this.#delivery = stored
+      ? new StreamDelivery({ lanes, client, outgoing, limits, observe, wake })
+      : new CoreDelivery({ lanes, client, outgoing, log: quietLog, fields, wake });
+    this.#connects = new Connects({
+      ...{ client, sender, ids: this.#ids, rules: configuration, log: quietLog, fields },
+      ...{ observe, wake, subject: subjects.connect },
+      serviceResponseBytesMax: limits.serviceResponseBytesMax,
+    });
+    lanes.setBlocked(true);
+    client.open();
+  }
+
+  get heldBytes(): number {
+    return this.#lanes.heldBytes;
+  }
+
+  connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
+    return this.#connects.ask(request, timeoutMs);
+  }
+
+  connected(place: number): void {
+    const event = this.#event("connected", JSON_TYPE, CONNECTED_BODY);
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
+  }
+
+  message(
+    place: number,
+    number: number,
+    opcode: MessageOpcode,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): MessageOutcome {
+    const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
+    const body = Buffer.from(bytes.subarray(offset, offset + length));
+    const event = this.#event("message", contentType, body, number);
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    return HELD;
+  }
+
+  disconnected(place: number, reason: string, code: number): void {
+    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
+  }
+
+  abandoned(facts: ConnectionFacts, reason: string, code: number): void {
+    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
+    this.#abandonedCount += 1;
+    this.#lanes.add(-this.#abandonedCount, event, () => facts);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#connects.isClosing = true;
+    const endMs = nowMs() + timeoutMs;
+    if (!this.#isEmpty()) {
+      await this.#within(
+        endMs,
+        new Promise<void>((resolve) => {
+          this.#whenEmpty = resolve;
+        }),
+      );
+    }
+    // What was published is in a buffer of ours until the server has answered behind it.
+    const flushed = this.#client.ready?.flush().catch(() => this.#delivery.lost());
+    if (flushed !== undefined) await this.#within(endMs, flushed);
+    this.#lanes.close();
+    await this.#client.close();
+    this.#log.flush();
+    this.#agenda.clear();
+  }
+
+  counts(): NatsUpstreamCounts {
+    return {
+      ...this.#lanes.counts(),
+      carrier: "nats",
+      inflight: this.#delivery.inflight + this.#connects.inflight,
+      dropped: { ...this.#losses.dropped },
+      abandoned: { ...this.#losses.abandoned },
+      durations: Object.fromEntries(
+        Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
+      ),
+      isDown: this.#client.ready === undefined,
+      client: { ...this.#client.counts },
+      pushes: { ...this.#pushes.counts },
+    };
+  }
+
+  #event(
+    name: QueuedEvent["name"],
+    contentType: string,
+    body: Buffer,
+    messageNumber = 0,
+  ): QueuedEvent {
+    return {
+      ...{ name, contentType, body, messageNumber },
+      id: this.#ids.next(),
+      timeMs: Date.now(),
+      queuedAtMs: nowMs(),
+      attempts: 0,
+      failures: 0,
+    };
+  }
+
+  #isEmpty(): boolean {
+    return this.#lanes.isEmpty && this.#delivery.inflight + this.#connects.inflight === 0;
+  }
+
+  #begin(): void {
+    this.#delivery.start();
+    if (this.#whenEmpty !== undefined && this.#isEmpty()) this.#whenEmpty();
+  }
+
+  /** Until it is done, or its time is over. */
+  async #within(endMs: number, done: Promise<void>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timeout = this.#agenda.at(endMs, resolve);
+      void done.then(() => {
+        this.#agenda.cancel(timeout);
+        resolve();
+      });
+    });
+  }
+}
+
+function planOf({ service, limits }: NatsUpstreamConfiguration, subjects: Subjects) {
+  return {
+    stream: service.stream,
+    prefix: service.prefix,
+    stored: subjects.events,
+    connect: subjects.connect,
+    longestRetryMs: limits.holdTimeoutMs + limits.serviceTimeoutMs,
+    timeoutMs: limits.serviceTimeoutMs,
+  };
+}

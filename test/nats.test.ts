@@ -1,0 +1,140 @@
+/**
+ * The whole gateway with services over NATS: real clients, a real server, which also dies, and
+ * services that are plain NATS clients.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { headers } from "@nats-io/transport-node";
+import { GatewayProcess } from "./support/gateway-process.ts";
+import { NatsServer, natsMissing } from "./support/nats-server.ts";
+import { ObservedClient } from "./support/observed-client.ts";
+import { Exposition } from "./support/prometheus.ts";
+
+const WINDOW = 4;
+
+/** Answers what is published on `subject`, until its connection ends. */
+async function serve(
+  connection: NatsConnection,
+  subject: string,
+  answer: (message: Msg) => void,
+): Promise<void> {
+  connection.subscribe(subject, {
+    callback: (error, message) => {
+      if (error !== null) throw error;
+      answer(message);
+    },
+  });
+  await connection.flush();
+}
+
+function withAction(action: string) {
+  const written = headers();
+  written.set("headgate-action", action);
+  return { headers: written };
+}
+
+/** Asks until the answer is as much as that. */
+async function untilAtLeast(count: number, ask: () => Promise<number>): Promise<void> {
+  const deadlineMs = Date.now() + 15_000;
+  for (let answer = await ask(); answer < count; answer = await ask()) {
+    if (Date.now() > deadlineMs) throw new Error(`in vain: ${answer} of ${count}`);
+  }
+}
+
+/** How many messages of clients the gateway has read. */
+async function messagesRead(gateway: GatewayProcess): Promise<number> {
+  const page = await (await gateway.api("GET", "/metrics")).text();
+  return new Exposition(page).value('headgate_messages_received_total{hub="chat"}');
+}
+
+describe("a service over core NATS", { skip: natsMissing }, () => {
+  test("lets clients in, answers their messages, pushes, and closes them", async () => {
+    const server = await NatsServer.start({ token: "secret" });
+    const gateway = await GatewayProcess.start(
+      `chat: { paths: [/], service: { url: '${server.url}', token: secret } }`,
+    );
+    const service = await server.connect({ token: "secret" });
+    await serve(service, "headgate.event.chat.connect", (message) => {
+      const isWanted = JSON.parse(message.string()).query.name?.[0] === "Zoë";
+      if (isWanted) return void message.respond('{"userId":"Zoë","groups":["lobby"]}');
+      const refusal = headers();
+      refusal.set("headgate-status", "403");
+      message.respond("not you", { headers: refusal });
+    });
+    const typed = headers();
+    typed.set("content-type", "text/plain");
+    await serve(service, "headgate.event.chat.message.*", (message) => {
+      message.respond(`you said ${message.string()}`, { headers: typed });
+    });
+    await gateway.record(({ msg }) => msg === "connected to NATS");
+    const url = `ws://127.0.0.1:${gateway.port}/`;
+    const refused = await ObservedClient.refused(`${url}?name=eve`);
+    assert.deepEqual([refused.status, refused.body], [403, "not you"]);
+    const client = await ObservedClient.open(`${url}?name=Zo%C3%AB`);
+    client.send("hello");
+    assert.deepEqual(await client.received(1), ["you said hello"]);
+    const user = `headgate.push.chat.user.~${Buffer.from("Zoë").toString("base64url")}`;
+    service.publish(user, "blue", withAction("join"));
+    service.publish("headgate.push.chat.group.blue", "to blue", { headers: typed });
+    service.publish(user, "blue", withAction("leave"));
+    service.publish("headgate.push.chat.group.blue", "to nobody");
+    service.publish("headgate.push.chat.all", Uint8Array.of(1, 2));
+    assert.deepEqual((await client.received(3)).slice(1), ["to blue", Buffer.from([1, 2])]);
+    const pushed = await gateway.api("POST", "/api/hubs/chat/groups/lobby/:send", "over REST");
+    assert.equal(pushed.headers.get("headgate-matched"), "1");
+    assert.deepEqual((await client.received(4)).slice(3), ["over REST"]);
+    service.publish("headgate.push.chat.all", "good bye", withAction("close"));
+    const { code, reason } = await client.untilClosed();
+    assert.equal(code, 1000);
+    assert.match(reason, /^good bye/);
+    assert.equal(await gateway.stop(), 0);
+  });
+});
+
+describe("a service over JetStream", { skip: natsMissing }, () => {
+  test("gets all that was accepted, though NATS dies, and a client waits for it", async () => {
+    const server = await NatsServer.start({ jetStream: true });
+    const gateway = await GatewayProcess.start(
+      `chat:
+  paths: [/]
+  service: { url: '${server.url}', delivery: at-least-once }
+  auth: { connect: false }
+  limits: { unacknowledgedMessagesMax: ${WINDOW}, serviceTimeoutMs: 1000 }`,
+    );
+    await gateway.record(({ msg }) => msg === "connected to NATS");
+    const url = `ws://127.0.0.1:${gateway.port}/`;
+    const client = await ObservedClient.open(url);
+    await server.kill();
+    await gateway.record(({ msg }) => msg.startsWith("the connection to NATS was lost"));
+    const texts = Array.from({ length: 100 }, (_, index) => `message ${index + 1}`);
+    for (const text of texts) client.send(text);
+    await untilAtLeast(WINDOW, () => messagesRead(gateway));
+    // Somebody else comes and goes meanwhile: whatever could be read of the first was read.
+    await (await ObservedClient.open(url)).close();
+    assert.equal(await messagesRead(gateway), WINDOW, "past its window it is not read");
+    await server.restart();
+    const connection = await server.connect();
+    const manager = await jetstreamManager(connection);
+    const messagesOf = async () => (await manager.streams.info("headgate")).state.messages;
+    // With two that came, and one that went.
+    await untilAtLeast(texts.length + 3, messagesOf);
+    await manager.consumers.add("headgate", {
+      durable_name: "service",
+      ack_policy: AckPolicy.Explicit,
+      filter_subject: "headgate.event.chat.message.*",
+    });
+    const consumer = await jetstream(connection).consumers.get("headgate", "service");
+    const received: string[] = [];
+    const batch = await consumer.fetch({ max_messages: texts.length, expires: 10_000 });
+    for await (const message of batch) {
+      received.push(message.string());
+      message.ack();
+    }
+    assert.deepEqual(received, texts);
+    await client.close();
+    assert.equal(client.closed?.code, 1000);
+    assert.equal(await gateway.stop(), 0);
+  });
+});
