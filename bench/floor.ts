@@ -10,9 +10,12 @@ import { compileFloor, describeMachine } from "./floor/machine.ts";
 import { type MemoryFigures, measureMemory } from "./floor/memory.ts";
 import { floor, headgate, peer } from "./floor/servers.ts";
 import { formatSpread, markdownTable, spreadOf } from "./floor/statistics.ts";
+import { readNumber, roundsBound, secondsBound } from "./options.ts";
+import { orFail } from "./or-fail.ts";
 
 const RATIO_MAX = 1.3;
 const IDLE_BYTES_MAX = 400;
+const MEMORY_ROUNDS_MAX = 20;
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const { values: options } = parseArgs({
@@ -26,9 +29,13 @@ const { values: options } = parseArgs({
     "report-only": { type: "boolean", default: false },
   },
 });
-await main();
+await orFail(main);
 
 async function main(): Promise<void> {
+  const rounds = readNumber("rounds", options.rounds, roundsBound);
+  const seconds = readNumber("seconds", options.seconds, secondsBound);
+  const memoryBound = { min: 0, max: MEMORY_ROUNDS_MAX, isWhole: true };
+  const memoryRounds = readNumber("memory-rounds", options["memory-rounds"], memoryBound);
   const { floorBinary, loadBinary } = compileFloor(root);
   const gateway = headgate(root);
   const peers = options.peer.map((text) => {
@@ -36,20 +43,19 @@ async function main(): Promise<void> {
     return peer(name, command.join("="));
   });
   console.log(
-    `${describeMachine()}\n${options.rounds} interleaved rounds of ${options.seconds} s, ` +
+    `${describeMachine()}\n${rounds} interleaved rounds of ${seconds} s, ` +
       `${options.text ? "text" : "binary"} messages`,
   );
   const cpu = await measureCpu(loadBinary, [floor(floorBinary), gateway, ...peers], {
-    rounds: Number(options.rounds),
-    seconds: Number(options.seconds),
+    rounds,
+    seconds,
     text: options.text,
     progress,
   });
   printCpu(cpu);
   const memory: MemoryFigures[] = [];
-  for (const contender of Number(options["memory-rounds"]) > 0 ? [gateway, ...peers] : []) {
-    const rounds = Number(options["memory-rounds"]);
-    memory.push(await measureMemory(loadBinary, contender, rounds, progress));
+  for (const contender of memoryRounds > 0 ? [gateway, ...peers] : []) {
+    memory.push(await measureMemory(loadBinary, contender, { rounds: memoryRounds }, progress));
   }
   if (memory.length > 0) printMemory(memory);
   judge(cpu, memory);
@@ -86,11 +92,11 @@ function printCpu(figures: CpuFigures[]): void {
 }
 
 function printMemory(figures: MemoryFigures[]): void {
-  const rows = figures.map(({ contender, counts, untouched, touched }) => [
+  const rows = figures.map(({ contender, counts, samples }) => [
     contender,
     counts.join(" to "),
-    formatSpread(spreadOf(untouched), 0),
-    formatSpread(spreadOf(touched), 0),
+    formatSpread(spreadOf(samples.map(({ untouched }) => untouched)), 0),
+    formatSpread(spreadOf(samples.map(({ touched }) => touched)), 0),
   ]);
   const head = ["server", "connections", "bytes per idle connection", "after one message each"];
   console.log(`\n${markdownTable(head, rows)}`);
@@ -103,8 +109,11 @@ function judge(cpu: CpuFigures[], memory: MemoryFigures[]): void {
     if (contender === "Headgate" && median > RATIO_MAX)
       broken.push(`${scenario.name}: ${median.toFixed(2)} × the floor, above ${RATIO_MAX}`);
   }
-  for (const { contender, untouched, touched } of memory) {
-    const bytes = Math.max(spreadOf(untouched).median, spreadOf(touched).median);
+  for (const { contender, samples } of memory) {
+    const bytes = Math.max(
+      spreadOf(samples.map(({ untouched }) => untouched)).median,
+      spreadOf(samples.map(({ touched }) => touched)).median,
+    );
     if (contender === "Headgate" && bytes > IDLE_BYTES_MAX)
       broken.push(`idle connections: ${bytes.toFixed(0)} B each, above ${IDLE_BYTES_MAX}`);
   }

@@ -3,9 +3,9 @@
  * listens on, and runs until SIGTERM or for the seconds that were asked for.
  *
  * With --fanout it is the floor of a push instead: what one connection sends goes to all others,
- * with one `send` each.
+ * with one `send` each. With --shared several of these may listen on one port.
  *
- *   floor [--port N] [--seconds N] [--fanout]
+ *   floor [--port N] [--seconds N] [--fanout] [--shared]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,6 +29,7 @@
 
 static const int on = 1;
 static bool fanout;
+static bool shared;
 static bool is_open[SOCKETS_MAX];
 static int socket_end;
 
@@ -41,6 +42,7 @@ static int listen_on(int port) {
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (listener < 0) fail("socket");
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (shared) setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   /* Accepted sockets inherit it. */
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -114,6 +116,7 @@ int main(int count, char **arguments) {
   int port = 0;
   for (int at = 1; at < count; at++) {
     fanout |= strcmp(arguments[at], "--fanout") == 0;
+    shared |= strcmp(arguments[at], "--shared") == 0;
     int value = at + 1 < count ? atoi(arguments[at + 1]) : 0;
     if (strcmp(arguments[at], "--port") == 0) port = value;
     /* SIGALRM ends the process as SIGTERM does. */

@@ -2,8 +2,9 @@
  * The C generator as the benchmark drives it: a load on one server, opened and waiting, and its
  * runs. The server's CPU time is read while no message is under way.
  */
+import type { CpuTime } from "../../src/bench/server-cpu.ts";
 import { Child } from "./child.ts";
-import { type CpuTime, cpuTime } from "./process-usage.ts";
+import { cpuTime } from "./process-usage.ts";
 import type { Server } from "./servers.ts";
 
 export interface Scenario {

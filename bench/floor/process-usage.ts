@@ -2,25 +2,24 @@
  * What the operating system says of a process: CPU time, memory, children, and the cores that one
  * may pin to. Linux's /proc is read and nothing else.
  */
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-
-const ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
-
-export interface CpuTime {
-  userSeconds: number;
-  systemSeconds: number;
-}
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { type CpuTime, readCpuTime } from "../../src/bench/server-cpu.ts";
 
 /** Of all threads of the processes since they began, together. */
 export function cpuTime(pids: number[]): CpuTime {
-  const time = { userSeconds: 0, systemSeconds: 0 };
-  for (const pid of pids) {
-    const fields = statFields(pid);
-    time.userSeconds += Number(fields[11]) / ticksPerSecond;
-    time.systemSeconds += Number(fields[12]) / ticksPerSecond;
-  }
+  const time = readCpuTime(pids);
+  if (time === undefined) throw new Error(`not all of the processes ${pids.join(", ")} run`);
   return time;
+}
+
+/**
+ * For how long its first thread could have run and something else had its core, since it began;
+ * 0 where the kernel does not tell.
+ */
+export function waitingSeconds(pid: number): number {
+  const path = `/proc/${pid}/task/${pid}/schedstat`;
+  if (!existsSync(path)) return 0;
+  return Number(readFileSync(path, "utf8").split(" ")[1]) / 1e9;
 }
 
 /** The fields of /proc/PID/stat behind the name, which may hold spaces and brackets. */
@@ -38,10 +37,22 @@ export function residentBytes(pid: number): number {
   return statusBytes(pid, "VmRSS");
 }
 
+/** What nobody uses, the page cache included in what is used: kernel memory is taken from it. */
+export function freeBytes(): number {
+  return bytesOf("/proc/meminfo", "MemFree");
+}
+
+/** What could be had, the page cache given up. */
+export function availableBytes(): number {
+  return bytesOf("/proc/meminfo", "MemAvailable");
+}
+
 function statusBytes(pid: number, key: string): number {
-  const match = new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(
-    readFileSync(`/proc/${pid}/status`, "utf8"),
-  );
+  return bytesOf(`/proc/${pid}/status`, key);
+}
+
+function bytesOf(file: string, key: string): number {
+  const match = new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(readFileSync(file, "utf8"));
   if (match === null) throw new Error(`this kernel does not report ${key} (Linux 4.5 does)`);
   return Number(match[1]) * 1024;
 }

@@ -16,6 +16,8 @@ export interface Server {
   port: number;
   /** All of its processes; the first holds the connections. */
   pids: [number, ...number[]];
+  /** Which of them watches over the others, where one does. */
+  supervisorPid?: number;
   /** Where it takes pushes by REST. */
   adminPort?: number;
   stop(): Promise<void>;
@@ -34,6 +36,8 @@ export interface HeadgateOptions {
   service?: string;
   workers?: number;
   compression?: boolean;
+  /** Whether its events travel in batches; only with a service. */
+  batch?: boolean;
 }
 
 /** With `--fanout` among its options, what one connection sends goes to all others. */
@@ -42,6 +46,27 @@ export function floor(binary: string, options: string[] = []): Contender {
     const child = new Child(0, [binary, ...options]);
     const port = Number(await child.line());
     return { port, pids: [child.pid], stop: () => child.stop("terminate") };
+  };
+  return { name: "floor", raw: true, start };
+}
+
+/** So many processes of it behind one port, among which the kernel spreads connections. */
+export function floors(binary: string, processes: number): Contender {
+  const start = async (): Promise<Server> => {
+    const first = await floor(binary, ["--shared"]).start();
+    const others: Server[] = [];
+    const stop = async () => {
+      for (const server of [...others, first]) await server.stop();
+    };
+    try {
+      while (others.length < processes - 1)
+        others.push(await floor(binary, ["--shared", "--port", String(first.port)]).start());
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    const pids: Server["pids"] = [...first.pids, ...others.flatMap((server) => server.pids)];
+    return { port: first.port, pids, stop };
   };
   return { name: "floor", raw: true, start };
 }
@@ -59,21 +84,29 @@ export function headgate(root: string, options: HeadgateOptions = {}): Contender
     if (first === undefined || others.length + 1 !== (options.workers ?? 1))
       throw new Error("there are not as many workers as asked for");
     const pids: Server["pids"] = [first, ...others, child.pid];
-    return { port, pids, adminPort, stop: () => child.stop("terminate") };
+    const stop = () => child.stop("terminate");
+    return { port, pids, supervisorPid: child.pid, adminPort, stop };
   };
   return { name: "Headgate", raw: false, start };
 }
 
-/** Everything at its defaults but the size of a message, which 1 MiB has to fit into. */
+/**
+ * Everything at its defaults but the size of a message, which 1 MiB has to fit into. Who is pushed
+ * to has a hub of his own, so that others can be there who are not.
+ */
 function configuration(port: number, adminPort: number, options: HeadgateOptions): string {
+  const hub = [
+    `service: "${options.service ?? "echo:"}"`,
+    "limits: { messageBytesMax: 16777216 }",
+    `compression: ${options.compression ? "on" : "off"}`,
+    `batch: ${options.batch ? "on" : "off"}`,
+  ].join(", ");
   return `
 listen:
   - address: 127.0.0.1:${port}
 hubs:
-  echo:
-    paths: [/, /group]
-    service: "${options.service ?? "echo:"}"
-    limits: { messageBytesMax: 16777216 }${options.compression ? "\n    compression: on" : ""}
+  echo: { paths: [/, /anonymous], ${hub} }
+  group: { paths: [/group, /groups], ${hub} }
 admin: { address: "127.0.0.1:${adminPort}" }
 workers: ${options.workers ?? 1}
 `;
@@ -108,22 +141,25 @@ export async function listening(child: Child, port: number): Promise<void> {
   }
 }
 
-const handshake = [
-  "GET / HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version: 13",
-  ...["", ""],
-].join("\r\n");
+/** What a client asks for, at this path; everybody may use the key of RFC 6455, 1.3. */
+export function upgradeRequest(path: string): string {
+  return [
+    `GET ${path} HTTP/1.1`,
+    "Host: 127.0.0.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+    ...["", ""],
+  ].join("\r\n");
+}
 
 /** Whether a handshake at the port is answered: a listening socket may have no worker yet. */
-function answers(port: number): Promise<boolean> {
+export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.setTimeout(1000, () => socket.destroy());
-    socket.once("connect", () => socket.write(handshake));
+    socket.once("connect", () => socket.write(upgradeRequest("/")));
     socket.once("data", () => {
       resolve(true);
       socket.destroy();

@@ -15,8 +15,17 @@ export function spreadOf(values: number[]): Spread {
   return { median: (low + high) / 2, min: sorted[0] ?? low, max: sorted.at(-1) ?? high };
 }
 
+/** One value has no range. */
 export function formatSpread({ median, min, max }: Spread, digits: number): string {
-  return `**${median.toFixed(digits)}** (${min.toFixed(digits)} to ${max.toFixed(digits)})`;
+  const [middle, low, high] = [median, min, max].map((value) => formatNumber(value, digits));
+  return min === max ? `**${middle}**` : `**${middle}** (${low} to ${high})`;
+}
+
+export function formatNumber(value: number, digits: number): string {
+  return value.toLocaleString("en", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
 export function markdownTable(head: string[], rows: string[][]): string {

@@ -1,6 +1,7 @@
 /**
  * A Bun server as its documentation has it: an echo; connections at `/group` also have a user
- * and are subscribed to one topic, to which `/push` publishes. COMPRESS=1 has it compress.
+ * and are subscribed to one topic, to which `/push` publishes; at `/groups` to one for each 100.
+ * COMPRESS=1 has it compress.
  */
 /* global Bun */
 let users = 0;
@@ -10,7 +11,7 @@ const server = Bun.serve({
   port: Number(process.env.PORT),
   fetch(request, self) {
     const path = new URL(request.url).pathname;
-    const user = path === "/group" ? `user-${++users}` : undefined;
+    const user = path.startsWith("/group") ? `user-${++users}` : undefined;
     const taken = self.upgrade(request, path === "/" ? {} : { data: { path, user } });
     return taken ? undefined : new Response("no handshake\n", { status: 400 });
   },
@@ -20,6 +21,7 @@ const server = Bun.serve({
     perMessageDeflate: process.env.COMPRESS === "1",
     open(socket) {
       if (socket.data?.path === "/group") socket.subscribe("group");
+      if (socket.data?.path === "/groups") socket.subscribe(`group-${Math.ceil(users / 100)}`);
     },
     message(socket, message) {
       if (socket.data?.path === "/push") server.publish("group", message);

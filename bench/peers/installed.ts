@@ -27,41 +27,70 @@ export function installPeers(root: string): void {
   execFileSync("npm", options, { cwd: join(root, "bench"), stdio: ["ignore", 2, 2] });
 }
 
+interface Package {
+  name: string;
+  /** Of bench/peers. */
+  file: string;
+  runtime: string;
+  /** Of bench/node_modules. */
+  folder: string;
+  /** What is named instead of the package's version, where that is not the server's own. */
+  describe?: (folder: string) => string;
+}
+
 export async function findPeers(root: string): Promise<Peers> {
   const peers: Peers = { servers: [], compressing: [], gateways: [], versions: {}, missing: {} };
-  const folder = join(root, "bench");
-  const bun = join(folder, "node_modules/@oven/bun-linux-x64/bin/bun");
-  const servers = [
+  const folderOf = (name: string) => join(root, "bench/node_modules", name);
+  const bunFolder = folderOf("@oven/bun-linux-x64");
+  const packages: Package[] = [
     {
       name: "uWebSockets.js",
       file: "uwebsockets.js",
       runtime: process.execPath,
-      of: "uwebsockets",
+      folder: folderOf("uwebsockets"),
+      describe: describeUWebSockets,
     },
-    { name: "Bun", file: "bun.js", runtime: bun, of: "@oven/bun-linux-x64" },
-    { name: "ws", file: "ws.js", runtime: process.execPath, of: "ws" },
+    { name: "Bun", file: "bun.js", runtime: join(bunFolder, "bin/bun"), folder: bunFolder },
+    { name: "ws", file: "ws.js", runtime: process.execPath, folder: folderOf("ws") },
   ];
-  for (const { name, file, runtime, of } of servers) {
-    const packageFolder = join(folder, "node_modules", of);
-    if (!existsSync(packageFolder)) {
-      peers.missing[name] = "not installed";
-      continue;
-    }
-    const command = `"${runtime}" "${join(folder, "peers", file)}"`;
-    const contender = peer(name, command);
-    try {
-      peers.versions[name] = packageVersion(packageFolder);
-      await (await contender.start()).stop();
-      peers.servers.push(contender);
+  const found = await Promise.all(packages.map((each) => findServer(root, each)));
+  for (const { name, missing, version, command } of found) {
+    if (missing === undefined) {
+      peers.versions[name] = version;
+      peers.servers.push(peer(name, command));
       peers.compressing.push(peer(name, `env COMPRESS=1 ${command}`));
-    } catch (error) {
-      peers.missing[name] = reasonOf(error);
-    }
+    } else peers.missing[name] = missing;
   }
   findProgram(peers, "nginx", ["-v"], () => proxied(root, "nginx"));
   findProgram(peers, "haproxy", ["-v"], () => proxied(root, "haproxy"));
   findProgram(peers, "pushpin", ["--version"], () => pushpin(root));
   return peers;
+}
+
+/** Whether it is there and starts; if not, `missing` is why. */
+async function findServer(
+  root: string,
+  { name, file, runtime, folder, describe = packageVersion }: Package,
+): Promise<{ name: string; command: string; version: string; missing?: string }> {
+  const command = `"${runtime}" "${join(root, "bench/peers", file)}"`;
+  if (!existsSync(folder)) return { name, command, version: "", missing: "not installed" };
+  const version = describe(folder);
+  try {
+    await (await peer(name, command).start()).stop();
+    return { name, command, version };
+  } catch (error) {
+    return { name, command, version, missing: reasonOf(error) };
+  }
+}
+
+/**
+ * The project itself is not in npm's registry. This package of somebody else's holds its binaries
+ * and counts versions of its own; `source_commit` is the project's own file beside them.
+ */
+export function describeUWebSockets(folder: string): string {
+  const commit = readFileSync(join(folder, "source_commit"), "utf8").trim().slice(0, 12);
+  const version = packageVersion(folder);
+  return `(npm \`uwebsockets\` ${version}: the project's binaries of commit ${commit})`;
 }
 
 export function packageVersion(folder: string): string {

@@ -85,10 +85,14 @@ export function proxied(root: string, name: keyof typeof proxies): Contender {
 }
 
 /** In front of bench/peers/http-service.js, which gives every client a user and a group. */
-export function headgateWithService(root: string, name: string): Contender {
+export function headgateWithService(
+  root: string,
+  name: string,
+  { batch = false }: { batch?: boolean } = {},
+): Contender {
   const start = async (): Promise<Server> => {
     const service = await serviceProcess(root, "http-service.js");
-    const options = { service: `http://127.0.0.1:${service.port}/` };
+    const options = { service: `http://127.0.0.1:${service.port}/`, batch };
     const server = await headgate(root, options).start();
     const stop = async () => {
       await server.stop();

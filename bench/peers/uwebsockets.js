@@ -1,6 +1,7 @@
 /**
  * A uWebSockets.js server as its documentation has it: an echo; connections at `/group` also have
- * a user and are subscribed to one topic, to which `/push` publishes. COMPRESS=1 has it compress.
+ * a user and are subscribed to one topic, to which `/push` publishes; at `/groups` to one for each
+ * 100. COMPRESS=1 has it compress.
  */
 import uWS from "uwebsockets";
 
@@ -12,7 +13,7 @@ const echo = (socket, message, binary) => socket.send(message, binary, isCompres
 let users = 0;
 
 app.ws("/", { ...limits, message: echo });
-app.ws("/group", {
+const named = (subscribe) => ({
   ...limits,
   upgrade: (response, request, context) => {
     response.upgrade(
@@ -23,9 +24,17 @@ app.ws("/group", {
       context,
     );
   },
-  open: (socket) => socket.subscribe("group"),
+  open: subscribe,
   message: echo,
 });
+app.ws(
+  "/group",
+  named((socket) => socket.subscribe("group")),
+);
+app.ws(
+  "/groups",
+  named((socket) => socket.subscribe(`group-${Math.ceil(users / 100)}`)),
+);
 app.ws("/push", {
   ...limits,
   message: (_socket, message, binary) => app.publish("group", message, binary),

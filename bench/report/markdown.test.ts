@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatEssence, formatResults } from "./markdown.ts";
-import { results } from "./report.test.helper.ts";
+import type { Side } from "../workloads/workload.ts";
+import { formatResults, formatTargets } from "./markdown.ts";
+import { results, workload } from "./report.test.helper.ts";
 
 const report = formatResults(results, (name) => `(plot of ${name})`);
 
@@ -18,6 +19,25 @@ test("what has no base has no ratio, and what failed is named with its reason", 
   assert.match(report, /^- 1 MiB: floor failed: it <ended>$/m);
 });
 
+test("where nobody is compared there is no column of ratios, and no plot", () => {
+  const figures = workload.figures.map((figure) => ({ ...figure, ratios: [] }));
+  const alone = { ...results, workloads: [{ ...workload, base: "", figures }] };
+  const text = formatResults(alone, () => "(plot)");
+  assert.match(text, /\| +\| server \| CPU for a message, µs \| messages\/s \|/);
+  assert.match(text, /\| 20 B \| Headgate \| 12\.00 \| 83,333 \|/);
+  assert.ok(!text.includes("(plot)"));
+});
+
+test("a column may tell the worst of the rounds beside their median", () => {
+  const median: Side = { key: "cost", title: "median", digits: 1 };
+  const sides: Side[] = [median, { ...median, title: "worst", isWorst: true }];
+  const told = { ...results, workloads: [{ ...workload, sides }] };
+  assert.match(
+    formatResults(told, () => ""),
+    /\| 20 B \| Headgate \| .* \| 12\.0 \| 22\.0 \|/,
+  );
+});
+
 test("the report says by which command, where, beside whom and without whom", () => {
   for (const text of ["`npm run bench`", "today; 2 cores", "3 rounds", "Headgate 1.2.3: ws 8.0.0"])
     assert.ok(report.includes(text), text);
@@ -25,9 +45,11 @@ test("the report says by which command, where, beside whom and without whom", ()
   assert.ok(report.includes("(plot of echo)"));
 });
 
-test("the essence has the main scenarios, one column for each server but the base", () => {
-  const essence = formatEssence(results);
-  assert.match(essence, /^\| Echo: floor = 1 \| Headgate \| ws \|$/m);
-  assert.match(essence, /^\| 20 B \| \*\*1\.10\*\* \(1\.00 to 2\.00\) \| \*\*11\.00\*\*/m);
-  assert.ok(!essence.includes("1 MiB"));
+test("the targets of what was measured are told, and no others", () => {
+  const text = formatTargets(results);
+  assert.ok(text.includes("Echo, 20 B: CPU against the floor"));
+  assert.ok(!text.includes("Handshake"));
+  assert.ok(report.includes(text));
+  assert.match(text, /Echo, 1 KiB.*not measured/);
+  assert.ok(!formatTargets(results, true).includes("not measured"));
 });

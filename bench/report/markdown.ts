@@ -1,46 +1,36 @@
 /**
- * Results as Markdown: a table for each workload, the essence for the README, and what both stand
- * in. Every figure is a median over rounds; ratios have their range beside them.
+ * Results as Markdown: the targets, a table for each workload, and where they come from. Every
+ * figure is a median over rounds unless its column says otherwise; ratios have their range.
  */
-import { formatSpread, markdownTable, spreadOf } from "../floor/statistics.ts";
-import type { Figure, Sample } from "../workloads/comparison.ts";
+import { formatNumber, formatSpread, markdownTable, spreadOf } from "../floor/statistics.ts";
+import type { Sample } from "../workloads/comparison.ts";
+import type { Side } from "../workloads/workload.ts";
+import { formatJudgements, judge } from "./judge.ts";
 import type { Results, WorkloadResult } from "./results.ts";
+import { targets } from "./targets.ts";
 
 export function formatResults(results: Results, plotOf: (name: string) => string): string {
   const parts = results.workloads.map((workload) => formatWorkload(workload, plotOf));
-  return [formatOrigin(results), ...parts].join("\n\n");
+  return [formatOrigin(results), formatTargets(results), ...parts].join("\n\n");
 }
 
-/** One row for each scenario that stands for its workload, one column for each server. */
-export function formatEssence(results: Results): string {
-  const tables = results.workloads.flatMap((workload) => {
-    const figures = workload.figures.filter(({ scenario, ratios }) => {
-      return workload.main.includes(scenario) && ratios.length > 0;
-    });
-    const shown = figures.filter(({ contender }) => contender !== workload.base);
-    const servers = [...new Set(shown.map(({ contender }) => contender))];
-    if (servers.length === 0) return [];
-    const rows = workload.main
-      .filter((scenario) => shown.some((figure) => figure.scenario === scenario))
-      .map((scenario) => [scenario, ...servers.map((name) => ratioOf(shown, scenario, name))]);
-    const head = [`${workload.title}: ${workload.base} = 1`, ...servers];
-    return [markdownTable(head, rows)];
-  });
-  return [...tables, formatOrigin(results)].join("\n\n");
+/** Of the workloads that were measured; `isQuick` leaves out what a quick run has no part in. */
+export function formatTargets(results: Results, isQuick = false): string {
+  const names = results.workloads.map(({ name }) => name);
+  const judgements = judge(targets, results)
+    .filter(({ target }) => names.includes(target.workload))
+    .filter(({ verdict }) => !isQuick || verdict !== "not measured");
+  return `## Targets\n\n${formatJudgements(judgements)}`;
 }
 
-function ratioOf(figures: Figure[], scenario: string, contender: string): string {
-  const figure = figures.find((each) => each.scenario === scenario && each.contender === contender);
-  return figure === undefined ? "–" : formatSpread(spreadOf(figure.ratios), 2);
-}
-
-function formatOrigin(results: Results): string {
-  const { version, machine, command, rounds, seconds, versions, missing } = results;
+export function formatOrigin(results: Results): string {
+  const { version, machine, loadAverage, command, rounds, seconds, versions, missing } = results;
+  const before = loadAverage === undefined ? "" : `load average before it ${loadAverage}; `;
   const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const absent = Object.entries(missing).map(([name, reason]) => `${name} (${reason})`);
   return [
-    `\`${command}\`; ${machine.replace("\n", "; ")}; ${rounds} rounds in turns of ` +
-      `${seconds} s each; medians, with the lowest and the highest round.`,
+    `\`${command}\`; ${machine.replace("\n", "; ")}; ${before}up to ${rounds} rounds in ` +
+      `turns of ${seconds} s each; medians, with the lowest and the highest round.`,
     `Beside Headgate ${version}: ${named.length === 0 ? "nobody" : named.join(", ")}.`,
     ...(absent.length === 0 ? [] : [`Not there, and so not measured: ${absent.join(", ")}.`]),
   ].join(" ");
@@ -48,14 +38,15 @@ function formatOrigin(results: Results): string {
 
 function formatWorkload(workload: WorkloadResult, plotOf: (name: string) => string): string {
   const { title, note, base, cost, digits, sides, figures, failures } = workload;
+  const isCompared = base !== "";
   const rows = figures.map(({ scenario, contender, samples, ratios }) => [
-    scenario,
-    contender,
-    ratios.length === 0 ? "–" : formatSpread(spreadOf(ratios), 2),
-    medianOf(samples, "cost", digits),
-    ...sides.map(({ key, digits: sideDigits }) => medianOf(samples, key, sideDigits)),
+    ...[scenario, contender],
+    ...(isCompared ? [ratios.length === 0 ? "–" : formatSpread(spreadOf(ratios), 2)] : []),
+    formatSide(samples, { key: "cost", digits }),
+    ...sides.map((side) => formatSide(samples, side)),
   ]);
-  const head = ["", "server", `${base} = 1`, cost, ...sides.map((side) => side.title)];
+  const ratioHead = isCompared ? [`${base} = 1`] : [];
+  const head = ["", "server", ...ratioHead, cost, ...sides.map((side) => side.title)];
   const failed = failures.map(
     ({ scenario, contender, reason }) => `- ${scenario}: ${contender} failed: ${reason}`,
   );
@@ -68,12 +59,10 @@ function formatWorkload(workload: WorkloadResult, plotOf: (name: string) => stri
   ].join("\n\n");
 }
 
-function medianOf(samples: Sample[], key: string, digits: number): string {
+/** The median, or where it is what counts the worst. */
+function formatSide(samples: Sample[], { key, digits, isWorst }: Omit<Side, "title">): string {
   const values = samples.flatMap((sample) => sample[key] ?? []);
   if (values.length === 0) return "–";
-  const { median } = spreadOf(values);
-  return median.toLocaleString("en", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
+  const { median, max } = spreadOf(values);
+  return formatNumber(isWorst === true ? max : median, digits);
 }

@@ -7,8 +7,8 @@ import { type Spread, spreadOf } from "../floor/statistics.ts";
 import type { WorkloadResult } from "./results.ts";
 
 const WIDTH = 760;
-const LEFT = 170;
-const RIGHT = 60;
+const LEFT = 180;
+const RIGHT = 72;
 const ROW = 20;
 const BAR = 12;
 const GROUP_GAP = 34;
@@ -19,6 +19,8 @@ const AXIS_MAX = 4;
 const OWN = "Headgate";
 
 const STYLE = `
+  .page { fill: #ffffff; stroke: #d1d9e0; }
+  .figure { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
   text { font: 12px system-ui, "Segoe UI", sans-serif; fill: #1f2328; }
   .title { font-size: 15px; font-weight: 600; }
   .scenario { font-weight: 600; }
@@ -29,6 +31,8 @@ const STYLE = `
   .own { fill: #0969da; }
   .whisker { stroke: #1f2328; }
   @media (prefers-color-scheme: dark) {
+    .page { fill: #0d1117; stroke: #3d444d; }
+    .figure { stroke: #0d1117; }
     text { fill: #f0f6fc; }
     .faint { fill: #9198a1; }
     .grid { stroke: #3d444d; }
@@ -77,6 +81,8 @@ export function plotRatios(workload: WorkloadResult): string | undefined {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
       `viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(labelOf(workload))}">`,
     `<style>${STYLE}</style>`,
+    // A page that is dark though the reader's system is not would swallow the text.
+    `<path class="page" d="M.5 .5h${WIDTH - 1}v${height - 1}h-${WIDTH - 1}z"/>`,
     ...parts,
     "</svg>\n",
   ].join("\n");
@@ -145,7 +151,7 @@ function drawBar({ name, spread, isOwn }: Bar, y: number, axisMax: number): stri
     `<text x="${LEFT - 8}" y="${baseline}" text-anchor="end">${escapeXml(name)}</text>`,
     `<rect ${bar} height="${BAR}" rx="2"/>`,
     ...(high > low ? [`<line class="whisker" ${whisker}/>`] : []),
-    `<text x="${Math.max(end, high) + 6}" y="${baseline}">${figure}</text>`,
+    `<text class="figure" x="${Math.max(end, high) + 6}" y="${baseline}">${figure}</text>`,
   ];
 }
 

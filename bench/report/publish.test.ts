@@ -1,22 +1,59 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { keep, publish } from "./publish.ts";
-import { results } from "./report.test.helper.ts";
-import { readResults } from "./results.ts";
+import { results, workload } from "./report.test.helper.ts";
+import { failureLines, isWhole, missingWorkloads, readResults } from "./results.ts";
 
 const BEGIN = "<!-- figures: made by npm run bench; do not edit -->";
 const END = "<!-- end of figures -->";
 
 test("what is kept can be read again, and no document is touched", () => {
   const root = makeTemporaryFolder();
-  const folder = keep(root, results);
+  const folder = keep(root, results, "whole");
   assert.deepEqual(readResults(join(folder, "latest.json")).versions, results.versions);
-  assert.ok(readFileSync(join(folder, "report.md"), "utf8").includes("performance-echo.svg"));
-  assert.ok(existsSync(join(folder, "performance-echo.svg")));
+  assert.ok(readFileSync(join(folder, "report.md"), "utf8").includes("plots/echo.svg"));
+  assert.ok(existsSync(join(folder, "plots/echo.svg")));
   assert.ok(!existsSync(join(root, "docs")));
+});
+
+test("a part of a run is kept beside the last whole one", () => {
+  const root = makeTemporaryFolder();
+  keep(root, results, "whole");
+  const folder = keep(root, { ...results, command: "a part", workloads: [] }, "partial");
+  assert.equal(readResults(join(folder, "latest.json")).command, "a part");
+  const whole = join(root, "build/bench");
+  assert.equal(readResults(join(whole, "latest.json")).command, results.command);
+  assert.ok(existsSync(join(whole, "plots/echo.svg")));
+});
+
+test("results are whole when every workload has what a page shows, and were not quick", () => {
+  assert.ok(isWhole(results, ["echo"]));
+  assert.ok(!isWhole(results, ["echo", "idle"]));
+  assert.ok(!isWhole({ ...results, isQuick: true }, ["echo"]));
+  const failed = { ...results, workloads: [{ ...workload, figures: [] }] };
+  assert.deepEqual(missingWorkloads(failed, ["echo"]), ["echo"]);
+  const others = workload.figures.filter(({ contender }) => contender !== "Headgate");
+  for (const lacking of [{ figures: others }, { main: ["20 B", "1 KiB"] }]) {
+    assert.ok(!isWhole({ ...results, workloads: [{ ...workload, ...lacking }] }, ["echo"]));
+  }
+});
+
+test("what failed is told with its reason", () => {
+  assert.deepEqual(failureLines(results), ["Echo, 1 MiB: floor failed: it <ended>"]);
+});
+
+test("results that cannot be read are named", () => {
+  const path = join(makeTemporaryFolder({ "a.json": "{" }), "a.json");
+  assert.throws(() => readResults(path), {
+    code: "HG_BENCH_RESULTS",
+    message: /a\.json cannot be/,
+  });
+  writeFileSync(path, "null");
+  assert.throws(() => readResults(path), /it has no workloads/);
+  assert.throws(() => readResults(`${path}.gone`), { code: "HG_BENCH_RESULTS" });
 });
 
 test("documents keep their words, and lose the figures that they had", () => {
@@ -24,7 +61,10 @@ test("documents keep their words, and lose the figures that they had", () => {
   mkdirSync(join(root, "docs"));
   const paths = [join(root, "docs/performance.md"), join(root, "README.md")];
   for (const path of paths) writeFileSync(path, `before\n${BEGIN}\n\nold\n\n${END}\nafter\n`);
+  mkdirSync(join(root, "docs/performance"));
+  writeFileSync(join(root, "docs/performance/gone.svg"), "of a workload that there was");
   publish(root, results);
+  assert.deepEqual(readdirSync(join(root, "docs/performance")), ["echo.svg"]);
   const first = paths.map((path) => readFileSync(path, "utf8"));
   publish(root, results);
   for (const [index, path] of paths.entries()) {

@@ -2,61 +2,61 @@
  * Where results go: always into build/bench, and into the documents only when asked. Documents
  * keep their own words; what is between the markers is replaced as a whole.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatEssence, formatResults } from "./markdown.ts";
+import { formatEssence } from "./essence.ts";
+import { formatResults } from "./markdown.ts";
 import { plotRatios } from "./plot.ts";
 import { type Results, writeResults } from "./results.ts";
 
 const BEGIN = "<!-- figures: made by npm run bench; do not edit -->";
 const END = "<!-- end of figures -->";
 
-/** The workloads that the README has tables of; the first has its plot there too. */
-const ESSENCE = ["echo", "fan-out", "idle", "round-trip"];
+/** The workload whose plot the README has. */
+const SHOWN = "echo";
 
-/** Returns the folder that holds the JSON, the report and the plots. */
-export function keep(root: string, results: Results): string {
-  const folder = join(root, "build/bench");
+/**
+ * Returns the folder that holds the JSON, the report and the plots: one for whole runs, and another
+ * for parts of one, which overwrite none.
+ */
+export function keep(root: string, results: Results, whole: "whole" | "partial"): string {
+  const folder = join(root, whole === "whole" ? "build/bench" : "build/bench/partial");
   mkdirSync(folder, { recursive: true });
   writeResults(join(folder, "latest.json"), results);
-  const report = formatResults(results, (name) => `![Bars](${plotName(name)})`);
+  const report = formatResults(results, (name) => `![Bars](plots/${name}.svg)`);
   writeFileSync(join(folder, "report.md"), `# Measured\n\n${report}\n`);
-  writePlots(folder, results);
+  writePlots(join(folder, "plots"), results);
   return folder;
 }
 
 /** docs/performance.md with its plots, and the essence in the README. */
 export function publish(root: string, results: Results): void {
-  const report = formatResults(results, (name) => `![Ratios as bars](${plotName(name)})`);
+  const report = formatResults(results, (name) => `![Ratios as bars](performance/${name}.svg)`);
   const documents = [
     replaceFigures(join(root, "docs/performance.md"), report),
     replaceFigures(join(root, "README.md"), essenceOf(results)),
   ];
   // Only when all of them have the markers.
   for (const { path, text } of documents) writeFileSync(path, text);
-  writePlots(join(root, "docs"), results);
+  writePlots(join(root, "docs/performance"), results);
 }
 
 function essenceOf(results: Results): string {
-  const workloads = ESSENCE.flatMap(
-    (name) => results.workloads.find((workload) => workload.name === name) ?? [],
-  );
-  const [first] = workloads;
+  const shown = results.workloads.find(({ name }) => name === SHOWN);
   const plots =
-    first === undefined || plotRatios(first) === undefined
+    shown === undefined || plotRatios(shown) === undefined
       ? []
-      : [`![${first.title}: ratios as bars](docs/${plotName(first.name)})`];
-  return [...plots, formatEssence({ ...results, workloads })].join("\n\n");
+      : [`![${shown.title}: ratios as bars](docs/performance/${SHOWN}.svg)`];
+  return [...plots, formatEssence(results)].join("\n\n");
 }
 
-function plotName(workload: string): string {
-  return `performance-${workload}.svg`;
-}
-
+/** Those of an earlier run would stand beside figures that they do not show. */
 function writePlots(folder: string, results: Results): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
   for (const workload of results.workloads) {
     const plot = plotRatios(workload);
-    if (plot !== undefined) writeFileSync(join(folder, plotName(workload.name)), plot);
+    if (plot !== undefined) writeFileSync(join(folder, `${workload.name}.svg`), plot);
   }
 }
 

@@ -23,6 +23,7 @@ export const workload: WorkloadResult = {
 
 export const results: Results = {
   command: "npm run bench",
+  isQuick: false,
   version: "1.2.3",
   machine: "today\n2 cores",
   rounds: 3,

@@ -8,12 +8,12 @@ function entry(name: string, costs: (number | string)[]) {
   return { contender: { name, raw: false, start }, costs: [...costs] };
 }
 
-async function compareCosts(entries: ReturnType<typeof entry>[], warmsUp = false) {
+async function compareCosts(entries: ReturnType<typeof entry>[], warmUpRounds = 0) {
   const order: string[] = [];
   const plan = { scenario: "s", rounds: 3, base: "base", progress: () => {} };
   const comparison = await compare(
     entries,
-    { ...plan, ...(warmsUp ? { warmsUp } : {}) },
+    { ...plan, warmUpRounds },
     async ({ contender, costs }) => {
       order.push(contender.name);
       const cost = costs.shift();
@@ -56,10 +56,10 @@ test("without the base there are costs and no ratios", async () => {
   ]);
 });
 
-test("the round that warms up does not count", async () => {
+test("rounds that warm up do not count", async () => {
   const { figures } = await compareCosts(
-    [entry("base", [99, 1, 1, 1]), entry("other", [1, 2, 2, 2])],
-    true,
+    [entry("base", [99, 50, 1, 1, 1]), entry("other", [1, 1, 2, 2, 2])],
+    2,
   );
   assert.deepEqual(figures[1]?.ratios, [2, 2, 2]);
 });

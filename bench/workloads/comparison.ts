@@ -36,8 +36,8 @@ interface Plan {
   rounds: number;
   /** The contender that the others are put in relation to. */
   base: string;
-  /** A round more at the beginning that does not count, for what compiles itself as it runs. */
-  warmsUp?: true;
+  /** Rounds at the beginning that do not count, for what compiles itself as it runs. */
+  warmUpRounds?: number;
   progress(text: string): void;
 }
 
@@ -48,7 +48,7 @@ export async function compare<Entry extends { contender: Contender }>(
 ): Promise<Comparison> {
   const rounds: Map<string, Sample>[] = [];
   const failures: Failure[] = [];
-  for (let round = plan.warmsUp ? 0 : 1; round <= plan.rounds; round++) {
+  for (let round = 1 - (plan.warmUpRounds ?? 0); round <= plan.rounds; round++) {
     const samples = new Map<string, Sample>();
     for (const entry of entries) {
       const { name } = entry.contender;
@@ -62,7 +62,8 @@ export async function compare<Entry extends { contender: Contender }>(
     }
     if (round > 0) rounds.push(samples);
     const costs = [...samples].map(([name, { cost }]) => `${name} ${Number(cost.toPrecision(3))}`);
-    plan.progress(`${plan.scenario}, round ${round} of ${plan.rounds}: ${costs.join(", ")}`);
+    const name = round > 0 ? `round ${round} of ${plan.rounds}` : "warming up";
+    plan.progress(`${plan.scenario}, ${name}: ${costs.join(", ")}`);
   }
   const figures = entries.map(({ contender }) => figureOf(contender.name, plan, rounds));
   return { figures: figures.filter(({ samples }) => samples.length > 0), failures };

@@ -6,6 +6,7 @@ import { Generator } from "../floor/generator.ts";
 import { cpuTime } from "../floor/process-usage.ts";
 import { floor, headgate } from "../floor/servers.ts";
 import { spreadOf } from "../floor/statistics.ts";
+import { headgateWithService } from "../peers/proxies.ts";
 import { type Comparison, compare, mergeComparisons, type Sample } from "./comparison.ts";
 import { openPusher } from "./pushers.ts";
 import { type Bench, type RunningContender, type Workload, withServers } from "./workload.ts";
@@ -26,6 +27,7 @@ const scenarios: FanOutScenario[] = [
   { name: "128 B to 1,000, 16 at once", members: 1000, payloadBytes: 128, burst: 16 },
   { name: "128 B to 10,000, 16 at once", members: 10_000, payloadBytes: 128, burst: 16 },
 ];
+const TO_A_GROUP = "Headgate, to a group";
 /** A quick run has no time to open more connections. */
 const quick = ["128 B to 1,000", "128 B to 1,000, 16 at once"];
 
@@ -41,7 +43,8 @@ export const fanOut: Workload = {
   ],
   note:
     "The next push is made when the last member has the one before. Headgate is pushed to by " +
-    "REST, to a whole hub, and its supervisor, which takes the call, is counted; the others " +
+    "REST, to a whole hub or to one group of it, and its supervisor, which takes the call, is " +
+    "counted; the others " +
     "publish to a topic (`ws`: send to each) what one more connection sends them. The floor " +
     "sends the same bytes in C, with one `send` for each member; what came at once leaves at once.",
   main: [...quick, "128 B to 10,000", "128 B to 10,000, 16 at once"],
@@ -50,7 +53,13 @@ export const fanOut: Workload = {
 
 async function measure(bench: Bench): Promise<Comparison> {
   const { rounds, progress } = bench;
-  const contenders = [floor(bench.floorBinary, ["--fanout"]), headgate(bench.root), ...bench.peers];
+  const contenders = [
+    floor(bench.floorBinary, ["--fanout"]),
+    headgate(bench.root),
+    // A quick run has no time for a service that is asked about each of them.
+    ...(bench.isQuick ? [] : [headgateWithService(bench.root, TO_A_GROUP)]),
+    ...bench.peers,
+  ];
   return withServers(contenders, async (running) => {
     const comparisons: Comparison[] = [];
     for (const each of scenarios.filter(({ name }) => !bench.isQuick || quick.includes(name))) {
@@ -71,7 +80,8 @@ async function runFanOut(
   const options = { raw: contender.raw, text: false, path: contender.raw ? "/" : "/group" };
   const generator = await Generator.open(loadBinary, server, scenario, options);
   try {
-    const pusher = await openPusher(running, payloadBytes);
+    const target = contender.name === TO_A_GROUP ? "group" : "hub";
+    const pusher = await openPusher(running, payloadBytes, target);
     const pushAll = () => generator.expect(burst, () => pusher.push(burst));
     await pushAll();
     const before = cpuTime(server.pids);

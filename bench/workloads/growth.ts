@@ -1,10 +1,11 @@
 /**
  * Growth: what a message costs as connections become more, all of them busy. Each server is
- * compared with itself at 1,000; Headgate also with 100,000 over several workers.
+ * compared with itself at 1,000; Headgate and the floor also over several processes, few
+ * connections and many, so that what the kernel and the processes cost can be told apart.
  */
 import { Generator, type Report, runOf, type Scenario } from "../floor/generator.ts";
 import { cpuTime, descriptorLimit } from "../floor/process-usage.ts";
-import { type Contender, headgate, type Server } from "../floor/servers.ts";
+import { type Contender, floors, headgate, type Server } from "../floor/servers.ts";
 import { type Comparison, compare, mergeComparisons, type Sample } from "./comparison.ts";
 import { sampleOf } from "./echo.ts";
 import { type Bench, type Workload, withServers } from "./workload.ts";
@@ -29,7 +30,10 @@ const sizes: Size[] = [
   { name: "5,000", connections: 5000, workers: 1 },
   { name: "19,000", connections: 19_000, workers: 1 },
 ];
-const overWorkers: Size = { name: "100,000 on 6 workers", connections: 100_000, workers: 6 };
+const overWorkers: Size[] = [
+  { name: "1,000 on 6 workers", connections: 1000, workers: 6 },
+  { name: "100,000 on 6 workers", connections: 100_000, workers: 6 },
+];
 
 export const growth: Workload = {
   name: "growth",
@@ -44,7 +48,8 @@ export const growth: Workload = {
   ],
   note:
     `Echo of ${PAYLOAD_BYTES} B on all connections in a closed loop; on one worker, but where it ` +
-    "says otherwise. The workers of one gateway share the servers' core here.",
+    "says otherwise. All workers share the servers' core here, so that six of them pay for being " +
+    "six too, as six floors do. What the floor grows by is the kernel's; a server can only add.",
   main: ["Headgate", "uWebSockets.js"],
   measure,
 };
@@ -52,11 +57,13 @@ export const growth: Workload = {
 async function measure(bench: Bench): Promise<Comparison> {
   const comparisons: Comparison[] = [];
   const peers = bench.peers.filter(({ name }) => growth.main.includes(name));
-  for (const contender of [headgate(bench.root), ...peers]) {
-    const isOwn = contender.name === "Headgate";
-    const all = isOwn ? [...sizes, overWorkers] : sizes;
-    comparisons.push(await measureSizes(bench, contender, all.filter(fits)));
-  }
+  const all = [...sizes, ...overWorkers].filter(fits);
+  const onFloors = (workers: number) => floors(bench.floorBinary, workers);
+  comparisons.push(await measureSizes(bench, onFloors, all));
+  const onWorkers = (workers: number) => headgate(bench.root, { workers });
+  comparisons.push(await measureSizes(bench, onWorkers, all));
+  for (const peer of peers)
+    comparisons.push(await measureSizes(bench, () => peer, sizes.filter(fits)));
   return mergeComparisons(comparisons);
 }
 
@@ -65,33 +72,34 @@ function fits({ connections, workers }: Size): boolean {
 }
 
 /** The sizes are the contenders here, and the server is the scenario. */
-async function measureSizes(bench: Bench, server: Contender, all: Size[]): Promise<Comparison> {
-  const { progress, root } = bench;
+async function measureSizes(
+  bench: Bench,
+  serverOn: (workers: number) => Contender,
+  all: Size[],
+): Promise<Comparison> {
+  const { progress } = bench;
   const rounds = Math.min(bench.rounds, ROUNDS_MAX);
-  const contenders = all.map(({ name, workers }) => ({
-    ...(workers === 1 ? server : headgate(root, { workers })),
-    name,
-  }));
+  const contenders = all.map(({ name, workers }) => ({ ...serverOn(workers), name }));
   return withServers(contenders, (running) => {
     const entries = running.flatMap((each) => {
       const size = all.find(({ name }) => name === each.contender.name);
       return size === undefined ? [] : [{ ...each, size }];
     });
-    const plan = { scenario: server.name, rounds, base: BASE, progress };
-    return compare(entries, plan, (entry) => runSize(bench, entry.server, entry.size));
+    const plan = { scenario: serverOn(1).name, rounds, base: BASE, progress };
+    return compare(entries, plan, (entry) => runSize(bench, entry, entry.size));
   });
 }
 
 /** As many generators as their limit of open files asks for, all on one core. */
 async function runSize(
   { loadBinary, seconds }: Bench,
-  server: Server,
+  { contender, server }: { contender: Contender; server: Server },
   size: Size,
 ): Promise<Sample> {
   const { name, connections, workers } = size;
   const each = Math.ceil(connections / workers);
   const scenario: Scenario = { name, connections: each, payloadBytes: PAYLOAD_BYTES, pipeline: 1 };
-  const options = { raw: false, text: false, addresses: ADDRESSES };
+  const options = { raw: contender.raw, text: false, addresses: ADDRESSES };
   const generators: Generator[] = [];
   try {
     for (let at = 0; at < workers; at++)

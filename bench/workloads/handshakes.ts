@@ -32,16 +32,16 @@ export const handshakes: Workload = {
 };
 
 async function measure({ root, peers, rounds, seconds, progress }: Bench): Promise<Comparison> {
-  const plan = { scenario, rounds, base: handshakes.base, warmsUp: true, progress } as const;
+  const plan = { scenario, rounds, base: handshakes.base, warmUpRounds: 1, progress } as const;
   return withServers([headgate(root), ...peers], (running) =>
     compare(running, plan, async ({ server }) => {
       const asked = {
+        mode: "connect",
         connections: AT_ONCE,
         concurrency: AT_ONCE,
         duration: Math.max(seconds, SECONDS_MIN),
       };
-      const options = Object.entries(asked).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-      const report = await headgateBench(root, server, ["--mode", "connect", ...options]);
+      const report = await headgateBench(root, server, asked);
       return {
         cost: report.server.cpuUsPerMessage,
         userUs: (report.server.userSeconds * 1e6) / report.messages,

@@ -6,18 +6,10 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
+import { upgradeRequest } from "../floor/servers.ts";
 import type { RunningContender } from "./workload.ts";
 
 const CONNECTIONS_MAX = 16;
-const UPGRADE = [
-  "GET /push HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version: 13",
-  ...["", ""],
-].join("\r\n");
 
 export interface Pusher {
   /** Resolves when the server has taken them. */
@@ -28,12 +20,13 @@ export interface Pusher {
 export async function openPusher(
   { contender, server }: RunningContender,
   payloadBytes: number,
+  target: "hub" | "group" = "hub",
 ): Promise<Pusher> {
-  if (server.adminPort !== undefined) return restPusher(server.adminPort, payloadBytes);
+  if (server.adminPort !== undefined) return restPusher(server.adminPort, target, payloadBytes);
   const socket = connect({ port: server.port, host: "127.0.0.1", noDelay: true });
   await once(socket, "connect");
   if (contender.raw) return socketPusher(socket, pattern(payloadBytes + headerBytes(payloadBytes)));
-  socket.write(UPGRADE);
+  socket.write(upgradeRequest("/push"));
   const [answer] = (await once(socket, "data")) as [Buffer];
   if (!answer.toString("latin1").startsWith("HTTP/1.1 101")) throw new Error("no way to push");
   return socketPusher(socket, maskedFrame(pattern(payloadBytes)));
@@ -45,14 +38,18 @@ function pattern(length: number): Buffer {
 }
 
 function headerBytes(payloadBytes: number): number {
-  return payloadBytes < 126 ? 2 : 4;
+  if (payloadBytes < 126) return 2;
+  return payloadBytes < 65_536 ? 4 : 10;
 }
 
 /** Masked with zeros, which changes nothing. */
 function maskedFrame(payload: Buffer): Buffer {
   const { length } = payload;
-  const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([0x82, ...size, 0, 0, 0, 0]), payload]);
+  const header = Buffer.alloc(headerBytes(length));
+  header.set([0x82, 0x80 | Math.min(length, header.length === 10 ? 127 : 126)]);
+  if (header.length === 4) header.writeUInt16BE(length, 2);
+  if (header.length === 10) header.writeUInt32BE(length, 6);
+  return Buffer.concat([header, Buffer.alloc(4), payload]);
 }
 
 function socketPusher(socket: Socket, message: Buffer): Pusher {
@@ -65,7 +62,9 @@ function socketPusher(socket: Socket, message: Buffer): Pusher {
   return { push, close: () => socket.destroy() };
 }
 
-function restPusher(port: number, payloadBytes: number): Pusher {
+/** To all of the hub whose path is `/group`, or to the one group that a service puts them in. */
+function restPusher(port: number, target: "hub" | "group", payloadBytes: number): Pusher {
+  const path = `/api/hubs/group/${target === "hub" ? "" : "groups/group/"}:send`;
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX });
   const body = pattern(payloadBytes);
   const headers = {
@@ -74,7 +73,7 @@ function restPusher(port: number, payloadBytes: number): Pusher {
   };
   const post = async () => {
     const options = { agent, headers, port, host: "127.0.0.1", method: "POST" };
-    const call = request({ ...options, path: "/api/hubs/echo/:send" });
+    const call = request({ ...options, path });
     call.end(body);
     const [response] = await once(call, "response");
     response.resume();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Contender } from "../floor/servers.ts";
-import { withServers } from "./workload.ts";
+import { withOpened, withServers } from "./workload.ts";
 
 const stopped: string[] = [];
 
@@ -36,4 +36,27 @@ test("when measuring fails, what was started is stopped all the same", async () 
   const use = () => Promise.reject(new Error("no"));
   await assert.rejects(withServers([contender("a")], use), /^Error: no$/);
   assert.deepEqual(stopped.splice(0), ["a"]);
+});
+
+test("what one cannot open is named with its scenario, and the others are closed", async () => {
+  const opening = {
+    scenario: "20 B",
+    nameOf: (name: string) => name,
+    open: async (name: string) => {
+      if (name === "b") throw new Error("refused");
+      return name;
+    },
+    close: async (name: string) => {
+      stopped.push(name);
+    },
+  };
+  const { failures } = await withOpened(["a", "b", "c"], opening, async (opened) => {
+    assert.deepEqual(opened, ["a", "c"]);
+    return { figures: [], failures: [{ scenario: "20 B", contender: "c", reason: "late" }] };
+  });
+  assert.deepEqual(failures, [
+    { scenario: "20 B", contender: "b", reason: "refused" },
+    { scenario: "20 B", contender: "c", reason: "late" },
+  ]);
+  assert.deepEqual(stopped.splice(0), ["a", "c"]);
 });

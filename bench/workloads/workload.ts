@@ -5,17 +5,18 @@
 import type { Contender, Server } from "../floor/servers.ts";
 import { type Comparison, type Failure, reasonOf } from "./comparison.ts";
 
-/** One more column: the median of this side figure. */
+/** One more column: the median of this side figure, or its highest, as the title then says. */
 export interface Side {
   key: string;
   title: string;
   digits: number;
+  isWorst?: true;
 }
 
 export interface Workload {
   name: string;
   title: string;
-  /** The contender that ratios are of. */
+  /** The contender that ratios are of; empty where nothing is compared. */
   base: string;
   /** What `cost` is, with its unit; `digits` of it are shown. */
   cost: string;
@@ -43,6 +44,7 @@ export interface Bench {
   compressingPeers: Contender[];
   /** Other gateways that are there, with a service behind each. */
   gateways: Contender[];
+  hold: { connections: number; seconds: number };
   progress(text: string): void;
 }
 
@@ -52,24 +54,46 @@ export interface RunningContender {
 }
 
 /** Starts them, and ends all that were started. One that does not start is a failure as others. */
-export async function withServers(
+export function withServers(
   contenders: Contender[],
   use: (running: RunningContender[]) => Promise<Comparison>,
 ): Promise<Comparison> {
-  const running: RunningContender[] = [];
+  const opening: Opening<Contender, RunningContender> = {
+    scenario: "start",
+    nameOf: ({ name }) => name,
+    open: async (contender) => ({ contender, server: await contender.start() }),
+    close: ({ server }) => server.stop(),
+  };
+  return withOpened(contenders, opening, use);
+}
+
+interface Opening<Item, Opened> {
+  /** What those that cannot be opened have failed in. */
+  scenario: string;
+  nameOf(item: Item): string;
+  open(item: Item): Promise<Opened>;
+  close(opened: Opened): Promise<void>;
+}
+
+/** Opens something for each of them, and closes what was opened whatever happens. */
+export async function withOpened<Item, Opened>(
+  items: Item[],
+  { scenario, nameOf, open, close }: Opening<Item, Opened>,
+  use: (opened: Opened[]) => Promise<Comparison>,
+): Promise<Comparison> {
+  const opened: Opened[] = [];
   const failures: Failure[] = [];
   try {
-    for (const contender of contenders) {
+    for (const item of items) {
       try {
-        running.push({ contender, server: await contender.start() });
+        opened.push(await open(item));
       } catch (error) {
-        const reason = reasonOf(error);
-        failures.push({ scenario: "start", contender: contender.name, reason });
+        failures.push({ scenario, contender: nameOf(item), reason: reasonOf(error) });
       }
     }
-    const comparison = await use(running);
+    const comparison = await use(opened);
     return { ...comparison, failures: [...failures, ...comparison.failures] };
   } finally {
-    for (const { server } of running) await server.stop();
+    for (const each of opened) await close(each);
   }
 }

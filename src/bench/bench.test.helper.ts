@@ -72,7 +72,9 @@ export class BenchWorld {
   readonly generator: Generator;
   readonly messages: FromGenerator[] = [];
   /** How handshakes are answered; the accept key stands in for `ACCEPT`. */
-  response = "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n";
+  response =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    "Sec-WebSocket-Accept: ACCEPT\r\n\r\n";
   /** What the server does with a frame; it sends it back unless a test says otherwise. */
   onFrame = (socket: FakeSocket, { opcode, payload }: ClientFrame): void => {
     socket.send(serverFrame(opcode, payload));

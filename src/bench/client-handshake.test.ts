@@ -18,7 +18,8 @@ test("the request asks for a WebSocket at the target, with the fields that were 
 });
 
 const read = (text: string) => handshake.read(Buffer.from(text, "latin1"));
-const fields = `X: y\r\nSEC-websocket-Accept:  ${ACCEPT} \r\nZ: z`;
+const upgrade = "upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n";
+const fields = `X: y\r\n${upgrade}SEC-websocket-Accept:  ${ACCEPT} \r\nZ: z`;
 const accepted = `HTTP/1.1 101 Switching\r\n${fields}\r\n\r\n`;
 
 test("an answer with the right accept key accepts, and ends where its head does", () => {
@@ -38,7 +39,20 @@ const refusals: [name: string, response: string, kind: string][] = [
   ["another status", "HTTP/1.1 503 Service Unavailable\r\n\r\nlater", "http 503"],
   ["a status alone", "HTTP/1.1 404\r\n\r\n", "http 404"],
   ["no HTTP", "SSH-2.0\r\n\r\n", "no HTTP"],
-  ["no accept key", "HTTP/1.1 101 Switching\r\n\r\n", "wrong accept key"],
+  ["no accept key", `HTTP/1.1 101 Switching\r\n${upgrade}\r\n`, "wrong accept key"],
+  ["no Upgrade", accepted.replace("upgrade: WebSocket\r\n", ""), "no upgrade"],
+  ["another upgrade", accepted.replace("WebSocket", "h2c"), "no upgrade"],
+  ["a Connection without it", accepted.replace(", Upgrade", ", upgrades"), "no upgrade"],
+  [
+    "an extension that was not asked for",
+    accepted.replace("X: y", "sec-websocket-extensions: permessage-deflate"),
+    "Sec-WebSocket-Extensions unasked",
+  ],
+  [
+    "a subprotocol that was not asked for",
+    accepted.replace("X: y", "Sec-WebSocket-Protocol: chat"),
+    "Sec-WebSocket-Protocol unasked",
+  ],
   ["another key", accepted.replace("s3pP", "s3pp"), "wrong accept key"],
   ["a longer key", accepted.replace(ACCEPT, `${ACCEPT}x`), "wrong accept key"],
 ];
@@ -48,3 +62,10 @@ for (const [name, response, kind] of refusals) {
     assert.deepEqual(read(response), { is: "refused", kind });
   });
 }
+
+test("a subprotocol that was asked for may be agreed on", () => {
+  const asking = new ClientHandshake(target, ["sec-websocket-protocol: chat"], KEY);
+  const answer = Buffer.from(accepted.replace("X: y", "Sec-WebSocket-Protocol: chat"), "latin1");
+  assert.equal(asking.read(answer).is, "accepted");
+  assert.equal(asking.read(answer).is, "accepted");
+});

@@ -9,7 +9,9 @@ test("connections are dialled at the ramp's rate, and no more at once than allow
   world.response = "";
   world.advance(50);
   assert.equal(world.sockets.length, 4);
-  world.response = "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n";
+  world.response =
+    "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    "Sec-WebSocket-Accept: ACCEPT\r\n\r\n";
   const slow = new BenchWorld({ connections: 30, rampPerSecond: 100 });
   slow.advance(100);
   assert.ok(slow.sockets.length >= 9 && slow.sockets.length <= 11, `${slow.sockets.length}`);
@@ -31,7 +33,11 @@ test("source addresses are used in turn", () => {
 
 test("what a handshake comes to nothing for is counted by kind, and the rest goes on", () => {
   const world = new BenchWorld({ connections: 5, rampPerSecond: 100, timeoutMs: 500 });
-  const responses = ["HTTP/1.1 503 x\r\n\r\n", "HTTP/1.1 101 x\r\n\r\n", ""];
+  const responses = [
+    "HTTP/1.1 503 x\r\n\r\n",
+    "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    "",
+  ];
   world.advance(15);
   for (const response of responses) {
     world.response = response;

@@ -25,6 +25,8 @@ const CLOSING = 4;
 
 const CLOSE_TIMEOUT_MS = 2000;
 const NORMAL_CLOSURE = Uint8Array.of(0x03, 0xe8);
+/** The server did not answer a close frame in time, nor end the connection. */
+export const NOT_CLOSED = "not closed";
 /** More than any server makes a generator hold back. */
 const BUDGET_BYTES = 1 << 30;
 
@@ -53,6 +55,7 @@ export class Clients {
   readonly #events: ClientEvents;
   readonly #handshake: ClientHandshake;
   readonly #phases: Uint8Array;
+  readonly #wasPinged: Uint8Array;
   /** Responses that did not come in one piece. */
   readonly #heads = new Map<number, Buffer>();
   readonly #arena: Buffer;
@@ -73,6 +76,7 @@ export class Clients {
     this.tally = tally;
     this.dialledAtMs = new Float64Array(slotsMax);
     this.#phases = new Uint8Array(slotsMax);
+    this.#wasPinged = new Uint8Array(slotsMax);
     this.reactor = new Reactor(binding, slotsMax, new Budget(BUDGET_BYTES), this.#slotEvents());
     const { arena } = this.reactor;
     this.#arena = Buffer.from(arena.buffer, arena.byteOffset, arena.length);
@@ -127,6 +131,8 @@ export class Clients {
 
   pong(slot: number, payload: Uint8Array): void {
     this.tally.pings += 1;
+    if (this.#wasPinged[slot] === 0) this.tally.pinged += 1;
+    this.#wasPinged[slot] = 1;
     this.sendSmall(slot, encodeMasked(OPCODE_PONG, payload, this.mask));
   }
 
@@ -237,6 +243,7 @@ export class Clients {
     this.pending -= 1;
     this.open += 1;
     this.#phases[slot] = OPEN;
+    this.#wasPinged[slot] = 0;
     this.setTimeout(slot, 0);
     this.tally.opened += 1;
     this.tally.handshakes.record(performance.now() - (this.dialledAtMs[slot] as number), 1);
@@ -263,7 +270,10 @@ export class Clients {
       hungUp: nothing,
       queued: nothing,
       drained: nothing,
-      expired: (slot) => this.#over(slot, "timeout"),
+      expired: (slot) => {
+        if (this.#phases[slot] === CLOSING) this.tally.error(NOT_CLOSED);
+        this.#over(slot, "timeout");
+      },
       tookUp: nothing,
       acceptFailed: nothing,
       swept: nothing,

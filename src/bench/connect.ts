@@ -1,8 +1,9 @@
 /**
  * Handshakes: connections are opened and, as soon as they are, closed as a client should. At a
- * rate each is measured from when it was due; without one, as many are under way as are allowed.
+ * rate each is measured from when it was due, which is arithmetic: nothing is kept for those that
+ * wait. Without one, as many are under way as are allowed.
  */
-import type { Clients } from "./clients.ts";
+import { type Clients, NOT_CLOSED } from "./clients.ts";
 import type { Load } from "./load.ts";
 import { Pacer } from "./pacer.ts";
 
@@ -10,10 +11,13 @@ export class Connect implements Load {
   readonly opensFirst = false;
   readonly #clients: Clients;
   readonly #concurrency: number;
-  readonly #ratePerSecond: number | undefined;
+  /** Undefined without a rate. */
+  readonly #stepMs: number | undefined;
+  #startMs = 0;
   #untilMs = 0;
-  /** Those that are due and not dialled yet, by when they were due. */
-  readonly #waiting: number[] = [];
+  /** Those that were due so far, and those of them that were dialled. */
+  #due = 0;
+  #dialled = 0;
   #pacer: Pacer | undefined;
   #isPaced = false;
   #done: (() => void) | undefined;
@@ -21,25 +25,26 @@ export class Connect implements Load {
   constructor(clients: Clients, concurrency: number, ratePerSecond: number | undefined) {
     this.#clients = clients;
     this.#concurrency = concurrency;
-    this.#ratePerSecond = ratePerSecond;
+    this.#stepMs = ratePerSecond === undefined ? undefined : 1000 / ratePerSecond;
   }
 
   begin(untilMs: number, done: () => void): void {
     this.#done = done;
+    this.#startMs = performance.now();
     this.#untilMs = untilMs;
-    if (this.#ratePerSecond === undefined) {
+    if (this.#stepMs === undefined) {
       this.#fill();
       return;
     }
-    const due = (_index: number, intendedMs: number): void => {
-      this.#waiting.push(intendedMs);
+    const due = (): void => {
+      this.#due += 1;
       this.#fill();
     };
     const ended = () => {
       this.#isPaced = true;
       this.#checkDone();
     };
-    this.#pacer = new Pacer(performance.now(), 1000 / this.#ratePerSecond, untilMs, due, ended);
+    this.#pacer = new Pacer(this.#startMs, this.#stepMs, untilMs, due, ended);
   }
 
   opened(slot: number): void {
@@ -61,33 +66,44 @@ export class Connect implements Load {
   }
 
   stop(isTooLate: boolean): void {
+    const { pending, sockets, tally } = this.#clients;
     this.#pacer?.stop();
     this.#isPaced = true;
     this.#untilMs = 0;
-    const unsent = this.#waiting.splice(0).length;
-    if (isTooLate) this.#clients.tally.unsent += unsent;
-    if (isTooLate && this.#clients.pending > 0) {
-      this.#clients.tally.error("timeout", this.#clients.pending);
+    if (isTooLate) {
+      tally.unsent += this.#due - this.#dialled;
+      if (pending > 0) tally.error("timeout", pending);
+      if (sockets > pending) tally.error(NOT_CLOSED, sockets - pending);
     }
+    this.#due = this.#dialled;
     this.#clients.dropPending();
     this.#done?.();
   }
 
   #fill(): void {
     const nowMs = performance.now();
-    const isOpenLoop = this.#ratePerSecond !== undefined;
-    let room = this.#concurrency - this.#clients.sockets;
-    for (; room > 0; room -= 1) {
-      const dueMs = isOpenLoop ? this.#waiting.shift() : nowMs;
-      if (dueMs === undefined || (!isOpenLoop && nowMs >= this.#untilMs)) break;
-      this.#clients.dial(dueMs);
-    }
-    if (!isOpenLoop && nowMs >= this.#untilMs) this.#isPaced = true;
+    const room = this.#concurrency - this.#clients.sockets;
+    if (this.#stepMs === undefined) this.#dialNow(nowMs, room);
+    else this.#dialDue(nowMs, room, this.#stepMs);
     this.#checkDone();
   }
 
+  #dialNow(nowMs: number, room: number): void {
+    if (nowMs >= this.#untilMs) this.#isPaced = true;
+    else for (let left = room; left > 0; left -= 1) this.#clients.dial(nowMs);
+  }
+
+  #dialDue(nowMs: number, room: number, stepMs: number): void {
+    for (let left = room; left > 0 && this.#dialled < this.#due; left -= 1) {
+      const dueMs = this.#startMs + this.#dialled * stepMs;
+      this.#dialled += 1;
+      this.#clients.tally.lateness.record(Math.max(0, nowMs - dueMs), 1);
+      this.#clients.dial(dueMs);
+    }
+  }
+
   #checkDone(): void {
-    const isIdle = this.#waiting.length === 0 && this.#clients.sockets === 0;
+    const isIdle = this.#dialled === this.#due && this.#clients.sockets === 0;
     if (this.#isPaced && isIdle) this.#done?.();
   }
 }

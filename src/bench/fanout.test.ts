@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FakeSocket } from "../../test/support/fake-socket.ts";
 import { BenchWorld, serverFrame } from "./bench.test.helper.ts";
-import { decodePush, encodePush, monotonicOffsetMs } from "./push-payload.ts";
+import { decodePush, encodePush, monotonicOffsetMs, pushesMax } from "./push-payload.ts";
 
 const LENGTH = 40;
 const push = (number: number, sentAtMs = 0) =>
@@ -108,6 +108,22 @@ test("a receiver that is lost is not waited for", () => {
   assert.equal(delivered(world).length, 1);
 });
 
+test("pushes that one receiver never gets are not kept for ever", () => {
+  const world = fanout(2);
+  const [first, second] = world.sockets as [FakeSocket, FakeSocket];
+  const max = pushesMax(LENGTH);
+  for (let number = 1; number <= max + 1; number += 1) first.send(push(number));
+  world.advance(2);
+  // The first of them is known no more; what is known is waited for by its number alone.
+  second.send(Buffer.concat([push(1), push(2)]));
+  world.advance(2);
+  assert.deepEqual(
+    delivered(world).map(({ number }) => number),
+    [2],
+  );
+  assert.equal(world.messages.filter(({ type }) => type === "result").length, 0);
+});
+
 test("the first connection sends when it is told to, and is no receiver", () => {
   const world = fanout(3, true);
   world.onFrame = (_socket, { opcode, payload }) => {
@@ -124,6 +140,23 @@ test("the first connection sends when it is told to, and is no receiver", () => 
   world.generator.finish(2);
   assert.equal(world.result.messages, 4);
   assert.deepEqual(world.result.errors, {});
+});
+
+test("a server that does not read what is pushed is sent a bounded amount", () => {
+  const payloadBytes = 16 << 20;
+  const world = new BenchWorld({ mode: "fanout", connections: 2, payloadBytes, sendsItself: true });
+  world.run();
+  const [sender] = world.sockets as [FakeSocket];
+  sender.room = 0;
+  for (let number = 1; number <= 6; number += 1) {
+    world.generator.push(number, undefined);
+    world.advance(1);
+  }
+  world.generator.finish(6);
+  const { unsent, sentBytes } = world.result;
+  // One of four is within the bound, and one more goes beyond it.
+  assert.equal(unsent, 2);
+  assert.ok(sentBytes < 4.1 * payloadBytes, `${sentBytes}`);
 });
 
 test("a payload of a push says its number and time, at every length it may have", () => {

@@ -10,7 +10,10 @@ import { equals } from "./echo-answers.ts";
 import { encodeMasked } from "./flight.ts";
 import { IdleReader } from "./idle-reader.ts";
 import type { Load } from "./load.ts";
-import { decodePush, encodePush, monotonicOffsetMs } from "./push-payload.ts";
+import { decodePush, encodePush, monotonicOffsetMs, pushesMax } from "./push-payload.ts";
+
+/** A server that does not read what is pushed to it is sent no more than this, and one push. */
+const SENDER_QUEUE_BYTES_MAX = 64 << 20;
 
 /** One push, as far as the receivers of this process have it. */
 export interface Delivered {
@@ -45,6 +48,9 @@ export class Fanout implements Load {
   /** Of each receiver, the number of the push that is next. */
   readonly #expected: Uint32Array;
   readonly #pushes = new Map<number, Push>();
+  readonly #pushesMax: number;
+  /** Up to this number, pushes that are not known are not kept again. */
+  #forgotten = 0;
   /** The one that was looked at last. */
   #latest: Push | undefined;
   #sender = -1;
@@ -54,6 +60,7 @@ export class Fanout implements Load {
     const { arena, slots } = clients.reactor;
     this.#clients = clients;
     this.#options = options;
+    this.#pushesMax = pushesMax(options.payloadBytes);
     this.#arena = Buffer.from(arena.buffer, arena.byteOffset, arena.length);
     this.#expected = new Uint32Array(slots.capacity);
     this.#reader = new IdleReader(clients, (slot, payload) => this.#message(slot, payload));
@@ -93,12 +100,17 @@ export class Fanout implements Load {
   /** Sends a push from the sender's connection; `sentAtMs` where it was meant for a time. */
   push(number: number, sentAtMs: number | undefined): void {
     const { payloadBytes, text } = this.#options;
-    if (this.#sender < 0) return;
+    const { outbox } = this.#clients.reactor;
+    if (this.#sender < 0 || outbox.queuedBytes(this.#sender) > SENDER_QUEUE_BYTES_MAX) {
+      // The parent, which waits for its delivery, counts it as late.
+      this.#clients.tally.unsent += 1;
+      return;
+    }
     const atMs = sentAtMs ?? performance.now() + monotonicOffsetMs;
     const payload = encodePush({ number, sentAtMs: atMs }, payloadBytes);
     const frame = encodeMasked(text ? TEXT : BINARY, payload, this.#clients.mask);
     this.#clients.tally.sentBytes += frame.length;
-    this.#clients.reactor.outbox.sendBlock(this.#sender, {
+    outbox.sendBlock(this.#sender, {
       bytes: frame,
       references: 0,
       droppable: false,
@@ -147,9 +159,18 @@ export class Fanout implements Load {
     const known = this.#pushes.get(stamp.number);
     if (known !== undefined) return known.sentAtMs === stamp.sentAtMs ? known : undefined;
     const push = { ...stamp, frame: frameOf(payload, this.#options.text), receivers: 0 };
+    if (push.number <= this.#forgotten) return push;
+    if (this.#pushes.size >= this.#pushesMax) this.#forgetOldest();
     this.#pushes.set(stamp.number, push);
     this.#latest = push;
     return push;
+  }
+
+  /** It waits for a receiver that lost it, or is so late that its parent waits no more. */
+  #forgetOldest(): void {
+    const [oldest = 0] = this.#pushes.keys();
+    this.#pushes.delete(oldest);
+    this.#forgotten = Math.max(this.#forgotten, oldest);
   }
 
   #checkDelivered(push: Push, nowMs: number): void {

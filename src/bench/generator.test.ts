@@ -160,18 +160,21 @@ describe("connections that are held", () => {
     world.onFrame = (_socket, { opcode, payload }) => pongs.push(`${opcode} ${payload}`);
     world.run();
     world.advance(50);
-    for (const socket of world.sockets) socket.send(serverFrame(9, "still there"));
-    world.advance(50);
-    assert.deepEqual(pongs, Array(4).fill("10 still there"));
     const [first, second, third] = world.sockets as [FakeSocket, FakeSocket, FakeSocket];
+    for (const socket of [first, second, third, third]) {
+      socket.send(serverFrame(9, "still there"));
+      world.advance(50);
+    }
+    assert.deepEqual(pongs, Array(4).fill("10 still there"));
     first.break();
     second.finish();
     third.send(serverFrame(8, Uint8Array.of(0x03, 0xf4)));
     world.advance(1000);
-    const { errors, lost, pings } = world.result;
+    const { errors, lost, pings, pinged } = world.result;
     assert.deepEqual(errors, { reset: 1, ended: 1, "closed 1012": 1 });
     assert.equal(lost, 3);
     assert.equal(pings, 4);
+    assert.equal(pinged, 3);
   });
 });
 
@@ -205,5 +208,42 @@ describe("handshakes", () => {
     assert.equal(opened + failed, 100);
     assert.equal(failed, 1);
     assert.ok(summary(latency).maxMs > 200, `${summary(latency).maxMs}`);
+  });
+
+  test("a server that takes none is told of as such, and nothing is kept for what was due", () => {
+    const world = new BenchWorld({
+      ...{ mode: "connect", concurrency: 10, durationMs: 1000, ratePerSecond: 1000 },
+      timeoutMs: 700,
+    });
+    world.run();
+    world.advance(100);
+    world.response = "";
+    world.advance(2500);
+    const { opened, failed, unsent, errors, lateness } = world.result;
+    assert.ok(opened >= 90 && opened <= 110, `${opened}`);
+    assert.ok(unsent > 800, `${unsent}`);
+    const due = opened + failed + unsent + 10;
+    assert.ok(Math.abs(due - 1000) <= 1, `${due}, of which ten were under way at the end`);
+    assert.deepEqual(errors, { timeout: failed + 10 });
+    assert.ok(summary(lateness).maxMs > 500, `${summary(lateness).maxMs}`);
+  });
+
+  test("a server that does not close is no server that can be measured so", () => {
+    const world = new BenchWorld({
+      ...{ mode: "connect", concurrency: 3, durationMs: 500, timeoutMs: 4000 },
+    });
+    world.onFrame = () => {};
+    world.run();
+    world.advance(4000);
+    const { opened, failed, errors } = world.result;
+    assert.deepEqual([opened, failed], [3, 0]);
+    assert.deepEqual(errors, { "not closed": 3 });
+    const impatient = new BenchWorld({
+      ...{ mode: "connect", concurrency: 3, durationMs: 500, timeoutMs: 500 },
+    });
+    impatient.onFrame = () => {};
+    impatient.run();
+    impatient.advance(2000);
+    assert.deepEqual(impatient.result.errors, { "not closed": 3 });
   });
 });

@@ -94,6 +94,7 @@ export class Generator {
       this.#load.begin(untilMs, () => this.#finished());
     });
     if (warmupMs > 0) this.#at(startMs + warmupMs, () => this.#tally.beginAnew());
+    this.#at(untilMs, () => this.#tally.endSending());
     this.#at(untilMs + timeoutMs, () => this.#finish(0, true));
   }
 

@@ -28,11 +28,19 @@ export interface MeasurementCalls {
   serverPids: number[];
 }
 
+export interface Pushes {
+  made: number;
+  late: number;
+  /** Those that were due and not made. */
+  unsent: number;
+  span: LatencySummary;
+}
+
 export interface Measurement {
   options: BenchOptions;
   total: Total;
   openingSeconds: number;
-  pushes: { made: number; late: number; span: LatencySummary } | undefined;
+  pushes: Pushes | undefined;
   serverCpu: CpuTime | undefined;
   isInterrupted: boolean;
 }
@@ -59,8 +67,7 @@ export async function measure(
         ? await runLoad(fleet, options, calls)
         : await finish(fleet, 0).then(() => ({ pushes: undefined, serverCpu: undefined }));
     const total = addTallies(fleet.accounts);
-    if (run.pushes !== undefined && run.pushes.late > 0)
-      total.errors["late push"] = run.pushes.late;
+    if (run.pushes !== undefined) addPushes(total, run.pushes, calls.signal.aborted);
     if (!isReady && !calls.signal.aborted) total.errors["opening took too long"] = 1;
     return { options, total, openingSeconds, ...run, isInterrupted: calls.signal.aborted };
   } finally {
@@ -143,7 +150,13 @@ function createPusher(fleet: Fleet, options: BenchOptions, { rest }: Measurement
 
 function pushesOf(pusher: Pusher | undefined): Measurement["pushes"] {
   if (pusher === undefined) return undefined;
-  return { made: pusher.pushes, late: pusher.late, span: pusher.spans.summary() };
+  const { pushes, late, unsent, spans } = pusher;
+  return { made: pushes, late, unsent, span: spans.summary() };
+}
+
+function addPushes(total: Total, { late, unsent }: Pushes, isInterrupted: boolean): void {
+  if (late > 0) total.errors["late push"] = late;
+  if (!isInterrupted) total.unsent += unsent;
 }
 
 /** Undefined, too, when the server died of it. */

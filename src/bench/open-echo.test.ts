@@ -42,6 +42,26 @@ test("a server that stalls is charged for every message that had to wait", () =>
   assert.ok(summary(lateness).maxMs > 900);
 });
 
+test("the wait for the last answers lengthens no latency and lowers no rate", () => {
+  const world = new BenchWorld({ ratePerSecond: 100, pipeline: 4, durationMs: 1000 });
+  const last: (() => void)[] = [];
+  let received = 0;
+  world.onFrame = (socket, { opcode, payload }) => {
+    received += 1;
+    const answer = () => socket.send(serverFrame(opcode, payload));
+    if (received > 98) last.push(answer);
+    else answer();
+  };
+  world.run();
+  world.advance(2000);
+  for (const answer of last) answer();
+  world.advance(100);
+  const { messages, messagesPerSecond, seconds } = world.result;
+  assert.equal(messages, 100);
+  assert.ok(seconds > 1.9, `${seconds}`);
+  assert.ok(messagesPerSecond > 97 && messagesPerSecond < 99, `${messagesPerSecond}`);
+});
+
 test("answers that come together are each charged for their own wait", () => {
   const world = new BenchWorld({ ratePerSecond: 100, pipeline: 50, durationMs: 500 });
   const held: Buffer[] = [];
@@ -75,4 +95,16 @@ test("no more are in flight on a connection than --pipeline says", () => {
   assert.equal(messages, 0);
   assert.equal(unsent, 47);
   assert.deepEqual(errors, { timeout: 1 });
+});
+
+test("what is due on connections that were lost is told as never sent", () => {
+  const world = new BenchWorld({ connections: 2, ratePerSecond: 100, durationMs: 1000 });
+  world.run();
+  world.advance(500);
+  world.sockets[0]?.break();
+  world.advance(1000);
+  const { messages, unsent, lost } = world.result;
+  assert.equal(lost, 1);
+  assert.equal(messages + unsent, 99, "one was under way when its connection broke");
+  assert.ok(unsent >= 24 && unsent <= 26, `${unsent}`);
 });

@@ -110,7 +110,10 @@ export class OpenEcho implements Load {
 
   #call = (index: number, _intendedMs: number, nowMs: number): void => {
     const slot = this.#order[index % this.#order.length] as number;
-    if (!this.#clients.isOpen(slot)) return;
+    if (!this.#clients.isOpen(slot)) {
+      this.#clients.tally.unsent += 1;
+      return;
+    }
     this.#due[slot] = (this.#due[slot] as number) + 1;
     this.#owed += 1;
     this.#sendDue(slot, nowMs);

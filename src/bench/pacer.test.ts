@@ -92,3 +92,10 @@ test("with no time there is no call, and its end is told", () => {
   assert.equal(calls.length, 0);
   assert.equal(ends(), 1);
 });
+
+test("what rounding adds to the time makes no call more", () => {
+  // 0.1 + 0.2 is a little more than 0.3 in binary, and the time a little more than one step.
+  const { calls } = pace(0.2, 0.1 + 0.2, 0.1);
+  advance(3);
+  assert.equal(calls.length, 1);
+});

@@ -7,6 +7,9 @@
 /** Nearer than this it is not slept. */
 const SPIN_MS = 2;
 
+/** Of a step: what adding up times on such a clock may be off, and no call is made for. */
+const ROUNDING = 1e-6;
+
 export class Pacer {
   readonly #startMs: number;
   readonly #stepMs: number;
@@ -26,7 +29,7 @@ export class Pacer {
   ) {
     this.#startMs = startMs;
     this.#stepMs = stepMs;
-    this.#countMax = Math.max(0, Math.ceil((untilMs - startMs) / stepMs));
+    this.#countMax = Math.max(0, Math.ceil((untilMs - startMs) / stepMs - ROUNDING));
     this.#call = call;
     this.#ended = ended;
     this.#schedule();

@@ -8,6 +8,16 @@ const NUMBER_DIGITS = 10;
 /** Microseconds of CLOCK_MONOTONIC, which all processes of a machine have in common. */
 const TIME_DIGITS = 17;
 
+/** Pushes that are made and not delivered to all; those that are due beyond wait. */
+const PUSHES_MAX = 1000;
+/** Their payloads together, as far as there is more than one. */
+const PUSHED_BYTES_MAX = 64 << 20;
+
+/** How many pushes of this length may be under way. */
+export function pushesMax(payloadBytes: number): number {
+  return Math.max(1, Math.min(PUSHES_MAX, Math.floor(PUSHED_BYTES_MAX / payloadBytes)));
+}
+
 export interface PushStamp {
   number: number;
   sentAtMs: number;

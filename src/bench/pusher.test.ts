@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HeadgateError } from "../core/error.ts";
-import { decodePush, monotonicOffsetMs } from "./push-payload.ts";
+import { decodePush, monotonicOffsetMs, pushesMax } from "./push-payload.ts";
 import { Pusher, type PusherOptions } from "./pusher.ts";
 
 const sharedNowMs = () => performance.now() + monotonicOffsetMs;
@@ -90,4 +90,59 @@ test("a push that is refused is the end, with the reason", async () => {
     const run = pusher.run(performance.now(), performance.now() + 10_000);
     await assert.rejects(run, { code: "HG_ADMIN_REFUSED" });
   }
+});
+
+test("at a rate a bounded number is under way, and the rest is told as never made", async () => {
+  const payloadBytes = 8 << 20;
+  const max = pushesMax(payloadBytes);
+  let calls = 0;
+  const pusher = pusherWith({
+    ...{ payloadBytes, ratePerSecond: 1_000_000, timeoutMs: 60 },
+    send: () => {
+      calls += 1;
+    },
+  });
+  const startMs = performance.now();
+  await pusher.run(startMs, startMs + 30);
+  assert.ok(max > 1 && max < 100);
+  // Those that are given up make room once, in the time that the last ones are waited for.
+  assert.ok(calls === pusher.pushes && calls >= max && calls <= 2 * max, `${calls} of ${max}`);
+  assert.equal(pusher.late, calls);
+  assert.equal(pusher.pushes + pusher.unsent, 30_000);
+});
+
+test("at a rate a push that waits for room keeps the time that it was due", async () => {
+  const sentAtMs: number[] = [];
+  const pusher = pusherWith({
+    ...{ payloadBytes: 64 << 20, ratePerSecond: 500 },
+    send: (number, atMs = 0) => {
+      sentAtMs.push(atMs);
+      setImmediate(() => pusher.delivered({ number, sentAtMs: atMs, lastAtMs: sharedNowMs() }));
+    },
+  });
+  const startMs = performance.now();
+  await pusher.run(startMs, startMs + 20);
+  const dueMs = sentAtMs.map((atMs) => Math.round(atMs - monotonicOffsetMs - startMs) + 0);
+  assert.deepEqual(dueMs, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]);
+  assert.equal(pushesMax(64 << 20), 1);
+  assert.deepEqual([pusher.pushes, pusher.late, pusher.unsent], [10, 0, 0]);
+});
+
+test("small pushes have a bound of their own, and large ones room for one", () => {
+  assert.equal(pushesMax(32), 1000);
+  assert.equal(pushesMax(1 << 30), 1);
+});
+
+test("at a rate a push that is still under way at the end of all patience is late", async () => {
+  const startMs = performance.now();
+  const pusher = pusherWith({
+    // One at a time; the second leaves when the first is delivered, and has no timeout left.
+    ...{ payloadBytes: 64 << 20, ratePerSecond: 200, timeoutMs: 500 },
+    send: (number, sentAtMs = 0) => {
+      const delivered = { number, sentAtMs, lastAtMs: sharedNowMs() };
+      if (number === 1) setTimeout(() => pusher.delivered(delivered), 20);
+    },
+  });
+  await pusher.run(startMs, startMs + 10);
+  assert.deepEqual([pusher.pushes, pusher.late, pusher.unsent], [2, 1, 0]);
 });

@@ -1,12 +1,12 @@
 /**
  * Makes the pushes of a fan-out and waits for their deliveries: one after the other, or at a rate.
  * Over REST they leave from here, one at a time so that their order is known; otherwise the first
- * generator sends them over a connection of its own.
+ * generator sends them over a connection of its own. Nothing is kept for pushes that are only due.
  */
 import type { Delivered } from "./fanout.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { Pacer } from "./pacer.ts";
-import { encodePush, monotonicOffsetMs } from "./push-payload.ts";
+import { encodePush, monotonicOffsetMs, pushesMax } from "./push-payload.ts";
 
 export interface PusherOptions {
   payloadBytes: number;
@@ -34,7 +34,15 @@ export class Pusher {
   late = 0;
   readonly #options: PusherOptions;
   readonly #awaited = new Map<number, Awaited>();
-  #order: Promise<unknown> = Promise.resolve();
+  readonly #awaitedMax: number;
+  /** At a rate: pushes that were due so far. */
+  #due = 0;
+  /** And when the last one of them may leave that had to wait. */
+  #lastMs = 0;
+  /** A call over REST is under way. */
+  #isCalling = false;
+  /** Called when a push may leave that could not, or when none is left. */
+  #tellChanged: () => void = () => {};
   #failure: Error | undefined;
   #isStopped = false;
   #tellStopped: () => void = () => {};
@@ -44,6 +52,12 @@ export class Pusher {
 
   constructor(options: PusherOptions) {
     this.#options = options;
+    this.#awaitedMax = pushesMax(options.payloadBytes);
+  }
+
+  /** Pushes that were due and not made, as the server did not take them any faster. */
+  get unsent(): number {
+    return Math.max(0, this.#due - this.pushes);
   }
 
   delivered({ number, sentAtMs, lastAtMs }: Delivered): void {
@@ -77,18 +91,42 @@ export class Pusher {
   }
 
   async #runOpen(startMs: number, untilMs: number, ratePerSecond: number): Promise<void> {
-    const pushes: Promise<void>[] = [];
-    const due = (_index: number, intendedMs: number): void => {
-      pushes.push(this.#push(intendedMs + monotonicOffsetMs));
-    };
-    let ended = () => {};
-    const paced = new Promise<void>((resolve) => {
-      ended = resolve;
+    const stepMs = 1000 / ratePerSecond;
+    let isPaced = false;
+    const isMade = () => this.pushes === this.#due || performance.now() >= this.#lastMs;
+    const isOver = () => isPaced && !this.#isCalling && this.#awaited.size === 0 && isMade();
+    const over = new Promise<void>((resolve) => {
+      this.#tellChanged = () => {
+        while (this.#mayPush()) void this.#push(startMs + this.pushes * stepMs + monotonicOffsetMs);
+        if (isOver()) resolve();
+      };
     });
-    const pacer = new Pacer(startMs, 1000 / ratePerSecond, untilMs, due, ended);
-    await Promise.race([paced, this.#stopped]);
+    const due = (): void => {
+      this.#due += 1;
+      this.#tellChanged();
+    };
+    const ended = () => {
+      isPaced = true;
+      this.#tellChanged();
+    };
+    const pacer = new Pacer(startMs, stepMs, untilMs, due, ended);
+    const { timeoutMs } = this.#options;
+    // Half of the time to make those that wait, and half for the last of them to be delivered.
+    this.#lastMs = untilMs + timeoutMs / 2;
+    const giveUp = () => {
+      this.late += this.#awaited.size;
+      this.stop();
+    };
+    const patience = setTimeout(giveUp, untilMs + timeoutMs - performance.now());
+    await Promise.race([over, this.#stopped]);
+    clearTimeout(patience);
     pacer.stop();
-    await Promise.all(pushes);
+    this.#tellChanged = () => {};
+  }
+
+  #mayPush(): boolean {
+    const isFree = !this.#isStopped && !this.#isCalling && this.#awaited.size < this.#awaitedMax;
+    return isFree && this.pushes < this.#due && performance.now() < this.#lastMs;
   }
 
   async #push(sentAtMs: number | undefined): Promise<void> {
@@ -98,8 +136,9 @@ export class Pusher {
     const delivered = this.#await(number);
     const { rest, send } = this.#options;
     if (rest === undefined) send(number, sentAtMs);
-    else this.#order = this.#order.then(() => this.#pushByRest(rest, number, sentAtMs));
+    else await this.#pushByRest(rest, number, sentAtMs);
     if (!(await delivered) && !this.#isStopped) this.late += 1;
+    this.#tellChanged();
   }
 
   async #pushByRest(
@@ -107,13 +146,15 @@ export class Pusher {
     number: number,
     sentAtMs = performance.now() + monotonicOffsetMs,
   ): Promise<void> {
-    if (this.#isStopped) return;
+    this.#isCalling = true;
     try {
       await rest(encodePush({ number, sentAtMs }, this.#options.payloadBytes));
     } catch (error) {
       this.#failure ??= error as Error;
       this.stop();
     }
+    this.#isCalling = false;
+    this.#tellChanged();
   }
 
   #await(number: number): Promise<boolean> {

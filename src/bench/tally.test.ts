@@ -26,15 +26,35 @@ test("tallies of several processes add up, errors by their kind and latencies ex
   assert.equal(total.seconds, Math.max(first.counts().seconds, second.counts().seconds));
 });
 
+test("the rate is of the time of sending, and rates of processes add up", (context) => {
+  context.mock.method(performance, "now", () => nowMs);
+  let nowMs = 1000;
+  const [first, second] = [new Tally(), new Tally()];
+  for (const tally of [first, second]) tally.begin();
+  nowMs = 3000;
+  for (const tally of [first, second]) {
+    tally.messages = 40;
+    tally.endSending();
+  }
+  nowMs = 9000;
+  first.messages = 60;
+  for (const tally of [first, second]) tally.end();
+  const total = addTallies([first.counts(), second.counts()]);
+  assert.equal(total.messagesPerSecond, 40);
+  assert.equal(total.messages, 100);
+  assert.equal(total.seconds, 8);
+});
+
 test("what came in a warm-up is not counted, but its errors are", () => {
   const tally = new Tally();
   tally.messages = 5;
   tally.sentBytes = 5;
+  tally.unsent = 5;
   tally.latency.record(1, 5);
   tally.error("refused");
   tally.beginAnew();
-  const { messages, sentBytes, latency, errors } = tally.counts();
-  assert.deepEqual([messages, sentBytes, latency.pairs], [0, 0, []]);
+  const { messages, sentBytes, unsent, latency, errors } = tally.counts();
+  assert.deepEqual([messages, sentBytes, unsent, latency.pairs], [0, 0, 0, []]);
   assert.deepEqual(errors, { refused: 1 });
 });
 

@@ -19,6 +19,8 @@ export interface TallyCounts extends Progress {
   sentBytes: number;
   receivedBytes: number;
   pings: number;
+  /** Connections that were pinged at least once. */
+  pinged: number;
   /** Messages that were due, and never sent. */
   unsent: number;
   errors: Record<string, number>;
@@ -28,7 +30,9 @@ export interface TallyCounts extends Progress {
   handshakes: LatencyCounts;
   /** From the intended time of sending to the sending: how late the generator itself was. */
   lateness: LatencyCounts;
-  /** Of the measurement alone. */
+  /** Of those that came while messages were still sent: a rate that waiting does not lower. */
+  messagesPerSecond: number;
+  /** Of the measurement alone, the wait for the last answers included. */
   seconds: number;
   /** Of this process, in these seconds. */
   cpuSeconds: number;
@@ -52,6 +56,7 @@ export class Tally {
   sentBytes = 0;
   receivedBytes = 0;
   pings = 0;
+  pinged = 0;
   unsent = 0;
   readonly latency = new LatencyHistogram();
   readonly handshakes = new LatencyHistogram();
@@ -59,6 +64,7 @@ export class Tally {
   readonly #errors = new Map<string, number>();
   #startedAtMs = performance.now();
   #endedAtMs: number | undefined;
+  #messagesPerSecond: number | undefined;
   #cpuAtStart = process.cpuUsage();
   #cpuSeconds = 0;
 
@@ -77,13 +83,21 @@ export class Tally {
     this.messages = 0;
     this.sentBytes = 0;
     this.receivedBytes = 0;
+    this.unsent = 0;
     this.latency.clear();
     this.lateness.clear();
     this.begin();
   }
 
+  /** Nothing more is sent from now on. */
+  endSending(): void {
+    const seconds = (performance.now() - this.#startedAtMs) / 1000;
+    this.#messagesPerSecond ??= seconds > 0 ? this.messages / seconds : 0;
+  }
+
   end(): void {
     if (this.#endedAtMs !== undefined) return;
+    this.endSending();
     this.#endedAtMs = performance.now();
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
     this.#cpuSeconds = (user + system) / 1e6;
@@ -95,14 +109,15 @@ export class Tally {
   }
 
   counts(): TallyCounts {
-    const { sentBytes, receivedBytes, pings, unsent } = this;
+    const { sentBytes, receivedBytes, pings, pinged, unsent } = this;
     return {
       ...this.progress(),
-      ...{ sentBytes, receivedBytes, pings, unsent },
+      ...{ sentBytes, receivedBytes, pings, pinged, unsent },
       errors: Object.fromEntries(this.#errors),
       latency: this.latency.counts(),
       handshakes: this.handshakes.counts(),
       lateness: this.lateness.counts(),
+      messagesPerSecond: this.#messagesPerSecond ?? 0,
       seconds: ((this.#endedAtMs ?? performance.now()) - this.#startedAtMs) / 1000,
       cpuSeconds: this.#cpuSeconds,
     };
@@ -133,11 +148,13 @@ export function addTallies(all: TallyCounts[]): Total {
     sentBytes: sum(({ sentBytes }) => sentBytes),
     receivedBytes: sum(({ receivedBytes }) => receivedBytes),
     pings: sum(({ pings }) => pings),
+    pinged: sum(({ pinged }) => pinged),
     unsent: sum(({ unsent }) => unsent),
     errors,
     latency: together(all.map(({ latency }) => latency)),
     handshakes: together(all.map(({ handshakes }) => handshakes)),
     lateness: together(all.map(({ lateness }) => lateness)),
+    messagesPerSecond: sum(({ messagesPerSecond }) => messagesPerSecond),
     seconds: Math.max(0, ...all.map(({ seconds }) => seconds)),
     cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
   };

@@ -14,6 +14,10 @@ function histogramOf(...durations: number[]): LatencyHistogram {
   return histogram;
 }
 
+function jsonOf(found: Measurement) {
+  return JSON.parse(JSON.stringify(benchJson(found)));
+}
+
 const TO = "ws://127.0.0.1:8000/a";
 
 function measurement(
@@ -31,7 +35,8 @@ function measurement(
     },
     total: {
       ...{ opened: 1000, failed: 0, lost: 0, messages: 4000, sentBytes: 8e6, receivedBytes: 6e6 },
-      ...{ pings: 3, unsent: 0, errors: {}, seconds: 2, cpuSeconds: 1 },
+      ...{ pings: 3, pinged: 2, unsent: 0, errors: {}, seconds: 2, cpuSeconds: 1 },
+      messagesPerSecond: 2000,
       latency: histogramOf(0.25, 1.5, 12),
       handshakes: histogramOf(1),
       lateness: histogramOf(),
@@ -64,7 +69,7 @@ errors       none
 
 test("every mode tells what it measured", () => {
   const fanout = measurement({ mode: "fanout", ratePerSecond: 20, text: true });
-  fanout.pushes = { made: 40, late: 0, span: histogramOf(9).summary() };
+  fanout.pushes = { made: 40, late: 0, unsent: 0, span: histogramOf(9).summary() };
   assert.match(
     formatBench(fanout),
     /^fanout: .*125 B of text, pushed at 20\/s.*\ndeliveries {3}4,000/s,
@@ -73,8 +78,10 @@ test("every mode tells what it measured", () => {
   const hold = formatBench(measurement({ mode: "hold" }, { messages: 0 }));
   assert.match(
     hold,
-    /^hold: 1,000 connections, open and silent.*\npings {8}3 answered; 0 messages/s,
+    /^hold: 1,000 connections, open and silent.*\npings +3 answered, on 2 connections\ngenerator /s,
   );
+  const spoken = formatBench(measurement({ mode: "hold" }, { messages: 5 }));
+  assert.match(spoken, /\nmessages {5}5 came unasked\n/);
   const connect = formatBench(measurement({ mode: "connect", ratePerSecond: 300 }));
   assert.match(connect, /^connect: opened and closed at 300\/s, 10 at once/);
   assert.match(connect, /\nhandshakes {3}4,000, 2,000\/s\nlatency {6}p50/);
@@ -83,6 +90,10 @@ test("every mode tells what it measured", () => {
 test("errors are told by kind, the most frequent first, and make it fail", () => {
   const found = measurement({}, { errors: { reset: 3, "closed 1013": 1200 }, lost: 1203 });
   assert.match(formatBench(found), /\nerrors {7}closed 1013 1,200, reset 3\n/);
+  assert.match(formatBench(found), /\nnot whole {4}1,203 connections were lost on the way: /);
+  assert.equal(jsonOf(found).isWhole, false);
+  assert.doesNotMatch(formatBench(measurement()), /not whole/);
+  assert.equal(jsonOf(measurement()).isWhole, true);
   assert.ok(hasErrors(found));
   assert.ok(!hasErrors(measurement()));
 });
@@ -91,10 +102,10 @@ test("nothing measured is a failure, though nothing went wrong", () => {
   assert.ok(hasErrors(measurement({}, { messages: 0 })));
   assert.ok(!hasErrors(measurement({ mode: "hold" }, { messages: 0 })));
   assert.ok(hasErrors(measurement({ mode: "hold" }, { opened: 0 })));
-  assert.match(
-    formatBench(measurement({}, { messages: 0, latency: histogramOf() })),
-    /latency {6}-\n/,
-  );
+  const nothing = measurement({}, { messages: 0, latency: histogramOf(), cpuSeconds: 4 });
+  assert.match(formatBench(nothing), /\nmessages {5}none: nothing was measured\ngenerator /);
+  assert.doesNotMatch(formatBench(nothing), /caution|latency/);
+  assert.equal(jsonOf(nothing).isWhole, false);
 });
 
 test("figures that say more of the generator than of the server come with a caution", () => {
@@ -108,10 +119,76 @@ test("figures that say more of the generator than of the server come with a caut
   assert.match(formatBench(late), /2,000\/s; 7 were due and never sent/);
 });
 
+test("what was due and never sent is no whole run, unless it was interrupted", () => {
+  const short = measurement({ ratePerSecond: 2000 }, { unsent: 7 });
+  assert.ok(hasErrors(short));
+  assert.match(formatBench(short), /\nnot whole {4}7 that were due were never sent: /);
+  const interrupted = { ...short, isInterrupted: true };
+  assert.ok(!hasErrors(interrupted));
+  assert.match(formatBench(interrupted), /\nnot whole {4}it was interrupted; 7 that were due/);
+  assert.equal(jsonOf(interrupted).isWhole, false);
+});
+
+test("a rate that was not kept comes with a caution", () => {
+  const slow = measurement({ ratePerSecond: 2200 });
+  assert.match(formatBench(slow), /caution {6}2,000\/s of the 2,200\/s that were asked for/);
+  assert.doesNotMatch(formatBench(measurement({ ratePerSecond: 2100 })), /caution/);
+  const few = measurement({ ratePerSecond: 9 }, { messagesPerSecond: 1 });
+  assert.doesNotMatch(formatBench(few), /caution/);
+  const fanout = measurement({ mode: "fanout", ratePerSecond: 20 });
+  fanout.pushes = { made: 20, late: 0, unsent: 0, span: histogramOf(9).summary() };
+  assert.match(formatBench(fanout), /caution {6}10\/s of the 20\/s that were asked for/);
+});
+
+const advised: [errors: Record<string, number>, advice: RegExp][] = [
+  [{ refused: 3 }, /nothing listens at 127\.0\.0\.1:8000: start the server/],
+  [{ timeout: 1 }, /no answer within 0\.1 s: .*--timeout/],
+  [{ "http 404": 1 }, /the server has nothing at \/a: correct the path/],
+  [{ "http 401": 1 }, /--header/],
+  [{ "http 503": 1 }, /takes no more/],
+  [{ "http 200": 1 }, /accepts no WebSocket there \(http 200\)/],
+  [{ "no upgrade": 1 }, /accepts no WebSocket there \(no upgrade\)/],
+  [{ "wrong accept key": 1 }, /breaks RFC 6455/],
+  [{ "Sec-WebSocket-Extensions unasked": 1 }, /breaks RFC 6455/],
+  [{ "closed 1009": 1 }, /125 B are more than the server takes/],
+  [{ "closed 1008": 1 }, /closed connections with this code/],
+  [{ reset: 1 }, /the server let connections go/],
+  [{ "not closed": 1 }, /did not answer close frames in time/],
+  [{ "wrong answer": 1 }, /the service is no echo/],
+  [{ "lost push": 1, "late push": 1 }, /loses pushes, or takes longer than --timeout/],
+  [{ EADDRNOTAVAIL: 1 }, /use more --source/],
+  [{ "opening took too long": 1 }, /a slower --ramp/],
+];
+
+for (const [errors, advice] of advised) {
+  test(`${Object.keys(errors)} comes with what to do about it`, () => {
+    const lines = formatBench(measurement({}, { errors })).split("\n");
+    const at = lines.findIndex((line) => line.startsWith("errors "));
+    assert.match(lines[at + 1] ?? "", advice);
+    assert.match(lines[at + 1] ?? "", /^ {13}\S/);
+  });
+}
+
+test("where no push came at all the advice is where they are to come from", () => {
+  const told = (sendsItself: boolean) =>
+    formatBench(
+      measurement({ mode: "fanout", sendsItself }, { errors: { "lost push": 1 }, messages: 0 }),
+    );
+  assert.match(told(true), /\n {13}the service has to send on what the first connection sends/);
+  assert.match(told(false), /\n {13}the connections have to be in that hub and group/);
+});
+
+test("errors with the same advice have it once, and one without advice its name alone", () => {
+  const same = formatBench(measurement({}, { errors: { reset: 1, ended: 2 } }));
+  assert.equal(same.match(/let connections go/g)?.length, 1);
+  const other = formatBench(measurement({}, { errors: { "a reserved bit": 1 } }));
+  assert.match(other, /\nerrors {7}a reserved bit 1\n$/);
+});
+
 test("as JSON it holds what was asked, and every figure as a number", () => {
   const found = measurement({ ratePerSecond: 2000 }, { errors: { timeout: 1 } });
   found.serverCpu = { userSeconds: 0.004, systemSeconds: 0.016 };
-  const json = JSON.parse(JSON.stringify(benchJson(found)));
+  const json = jsonOf(found);
   assert.equal(json.url, "ws://gateway.example/a");
   assert.deepEqual(json.asked, {
     ...{ connections: 1000, payloadBytes: 125, pipeline: 8, ratePerSecond: 2000, processes: 2 },

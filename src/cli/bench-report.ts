@@ -4,21 +4,42 @@
 import type { LatencySummary } from "../bench/latency-histogram.ts";
 import type { Measurement } from "../bench/measurement.ts";
 import { formatAddress } from "../core/address.ts";
+import { adviceFor } from "./bench-advice.ts";
 
+const NAME_WIDTH = 13;
 /** Above it the generator may be what limits the rate. */
 const BUSY_SHARE = 0.9;
+/** Less of the rate that was asked for is worth a word, where this many were due at least. */
+const KEPT_SHARE = 0.95;
+const KEPT_COUNT_MIN = 20;
 /** Sent later than this, in the worst hundredth, the latencies are the generator's. */
 const LATE_MS = 1;
 
-export function hasErrors({ options, total }: Measurement): boolean {
+export function hasErrors(measurement: Measurement): boolean {
+  const { options, total, isInterrupted } = measurement;
   const measured = options.mode === "hold" ? total.opened : total.messages;
-  return measured === 0 || Object.keys(total.errors).length > 0;
+  const isShort = total.unsent > 0 && !isInterrupted;
+  return measured === 0 || isShort || Object.keys(total.errors).length > 0;
+}
+
+/** What keeps the figures from being those that were asked for; nothing for a whole run. */
+function shortcomings({ options, total, isInterrupted }: Measurement): string[] {
+  const { failed, lost, unsent } = total;
+  const asked = options.mode === "connect" ? total.opened + failed : options.connections;
+  const found: string[] = [];
+  if (isInterrupted) found.push("it was interrupted");
+  if (failed > 0) found.push(`${count(failed)} of ${count(asked)} connections were not opened`);
+  if (lost > 0) found.push(`${count(lost)} connections were lost on the way`);
+  if (unsent > 0) found.push(`${count(unsent)} that were due were never sent`);
+  if (found.length === 0 && Object.keys(total.errors).length > 0) found.push("there were errors");
+  return found;
 }
 
 export function benchJson(measurement: Measurement): object {
   const { options, total, openingSeconds, pushes, serverCpu, isInterrupted } = measurement;
   const { target, connections, payloadBytes, pipeline, ratePerSecond, processes } = options;
-  const { opened, failed, lost, messages, sentBytes, receivedBytes, pings, unsent } = total;
+  const { opened, failed, lost, messages, sentBytes, receivedBytes } = total;
+  const { pings, pinged, unsent } = total;
   return {
     mode: options.mode,
     url: `ws://${target.host}${target.path}`,
@@ -29,12 +50,13 @@ export function benchJson(measurement: Measurement): object {
       warmupSeconds: options.warmupMs / 1000,
     },
     isInterrupted,
+    isWhole: shortcomings(measurement).length === 0 && !hasErrors(measurement),
     connections: { opened, failed, lost, openingSeconds: round(openingSeconds) },
     handshakeMs: roundAll(total.handshakes.summary()),
     seconds: round(total.seconds),
     messages,
-    messagesPerSecond: round(perSecond(messages, total.seconds)),
-    ...{ sentBytes, receivedBytes, pings, unsent },
+    messagesPerSecond: round(total.messagesPerSecond),
+    ...{ sentBytes, receivedBytes, pings, pinged, unsent },
     latencyMs: roundAll(total.latency.summary()),
     latenessMs: roundAll(total.lateness.summary()),
     pushes: pushes === undefined ? null : { ...pushes, span: roundAll(pushes.span) },
@@ -52,16 +74,24 @@ export function benchJson(measurement: Measurement): object {
 }
 
 export function formatBench(measurement: Measurement): string {
+  const missing = shortcomings(measurement);
+  const { mode } = measurement.options;
+  const isMeasured = mode === "hold" || measurement.total.messages > 0;
+  const rest = isMeasured ? ": figures are of the rest" : "";
   const rows = [
     ["", describe(measurement)],
+    ...(missing.length === 0 ? [] : [["not whole", `${missing.join("; ")}${rest}`]]),
     ...connectionRows(measurement),
-    ...messageRows(measurement),
+    ...(isMeasured ? messageRows(measurement) : [["messages", "none: nothing was measured"]]),
     ...costRows(measurement),
     ["errors", formatErrors(measurement)],
+    ...adviceFor(measurement).map((advice) => ["", `${"".padEnd(NAME_WIDTH)}${advice}`]),
     ...cautions(measurement).map((caution) => ["caution", caution]),
   ];
   return rows
-    .map(([name = "", text = ""]) => `${name === "" ? text : `${name.padEnd(13)}${text}`}\n`)
+    .map(
+      ([name = "", text = ""]) => `${name === "" ? text : `${name.padEnd(NAME_WIDTH)}${text}`}\n`,
+    )
     .join("");
 }
 
@@ -93,8 +123,8 @@ function connectionRows({ options, total, openingSeconds }: Measurement): string
 }
 
 function messageRows({ options, total, pushes }: Measurement): string[][] {
-  const { messages, seconds, unsent } = total;
-  const rate = `${count(messages)}, ${count(perSecond(messages, seconds))}/s`;
+  const { messages, messagesPerSecond, seconds, unsent } = total;
+  const rate = `${count(messages)}, ${count(messagesPerSecond)}/s`;
   const bytes = [total.sentBytes, total.receivedBytes].map((each) =>
     megabytes(perSecond(each, seconds)),
   );
@@ -103,7 +133,10 @@ function messageRows({ options, total, pushes }: Measurement): string[][] {
   const traffic = ["bytes", `${bytes[0]} out, ${bytes[1]} in`];
   switch (options.mode) {
     case "hold":
-      return [["pings", `${count(total.pings)} answered; ${count(messages)} messages came`]];
+      return [
+        ["pings", `${count(total.pings)} answered, on ${count(total.pinged)} connections`],
+        ...(messages > 0 ? [["messages", `${count(messages)} came unasked`]] : []),
+      ];
     case "connect":
       return [
         ["handshakes", `${rate}${left}`],
@@ -147,19 +180,37 @@ function formatErrors({ total }: Measurement): string {
 
 function cautions(measurement: Measurement): string[] {
   const { options, total } = measurement;
+  if (total.messages === 0) return [];
   const found: string[] = [];
   const isOpenLoop = options.ratePerSecond !== undefined;
   if (!isOpenLoop && cpuShare(measurement) > BUSY_SHARE) {
     found.push("the generator was busy all the time: the server may be able to do more");
   }
+  const slow = slownessOf(measurement);
+  if (slow !== undefined) found.push(slow);
   const lateMs = total.lateness.percentileMs(0.99);
   if (lateMs > LATE_MS) {
+    const bound = options.mode === "connect" ? "--concurrency" : "--pipeline";
     found.push(
       `1 % of the messages were sent ${lateMs.toFixed(1)} ms late or more: the generator or ` +
-        "--pipeline held them back, and latency counts it",
+        `${bound} held them back, and latency counts it`,
     );
   }
   return found;
+}
+
+/** Whether the rate that was asked for was kept, where that can be told. */
+function slownessOf({ options, total, pushes, isInterrupted }: Measurement): string | undefined {
+  const { mode, ratePerSecond, durationMs } = options;
+  if (ratePerSecond === undefined || isInterrupted || mode === "hold") return undefined;
+  if ((ratePerSecond * durationMs) / 1000 < KEPT_COUNT_MIN) return undefined;
+  const perSecondKept =
+    mode === "fanout" ? perSecond(pushes?.made ?? 0, total.seconds) : total.messagesPerSecond;
+  if (perSecondKept >= KEPT_SHARE * ratePerSecond) return undefined;
+  return (
+    `${count(perSecondKept)}/s of the ${count(ratePerSecond)}/s that were asked for were kept: ` +
+    "latency tells of the queue before the server, not of the server"
+  );
 }
 
 function cpuShare({ options, total }: Measurement): number {
