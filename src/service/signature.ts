@@ -1,0 +1,58 @@
+/**
+ * Whether what came was signed by the gateway: `headgate-signature` over an event or the HELLO of
+ * a link, with the time of sending, and `ce-signature` over a connection's id. Keys are compared
+ * in a time that tells nothing.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** What is older, or that much in the future, is refused. */
+const WINDOW_SECONDS = 300;
+
+const SIGNED = ["ce-id", "ce-type", "ce-source", "ce-userid", "ce-connectionstate"];
+const SIGNATURE = /^t=(\d{1,15}),v1=([0-9a-f]{64})$/;
+
+export type HeaderOf = (name: string) => string | undefined;
+
+/** `header` gives values as they stand on the wire. */
+export function isEventSigned(keys: readonly string[], header: HeaderOf, body: Uint8Array) {
+  const head = SIGNED.map((name) => header(name) ?? "");
+  if (!isSigned(keys, header("headgate-signature"), head, body)) return false;
+  const connectionSignature = header("ce-signature");
+  if (connectionSignature === undefined) return true;
+  return isConnectionSigned(keys, connectionSignature, header("ce-connectionid") ?? "");
+}
+
+export function isHelloSigned(
+  keys: readonly string[],
+  hello: { hub: string; nonce: string; signature: string },
+): boolean {
+  return isSigned(keys, hello.signature, ["link", hello.hub], Buffer.from(hello.nonce));
+}
+
+function isSigned(
+  keys: readonly string[],
+  signature: string | undefined,
+  head: readonly string[],
+  body: Uint8Array,
+): boolean {
+  const [, seconds, hex] = SIGNATURE.exec(signature ?? "") ?? [];
+  if (seconds === undefined || hex === undefined) return false;
+  if (Math.abs(Date.now() / 1000 - Number(seconds)) > WINDOW_SECONDS) return false;
+  const given = Buffer.from(hex, "hex");
+  const text = [seconds, ...head, ""].join("\n");
+  return keys.some((key) =>
+    timingSafeEqual(createHmac("sha256", key).update(text).update(body).digest(), given),
+  );
+}
+
+/** `sha256=…`, one for each key that the gateway has. */
+function isConnectionSigned(keys: readonly string[], header: string, connectionId: string) {
+  return header.split(",").some((each) => {
+    const [, hex] = /^\s*sha256=([0-9a-f]{64})\s*$/.exec(each) ?? [];
+    if (hex === undefined) return false;
+    const given = Buffer.from(hex, "hex");
+    return keys.some((key) =>
+      timingSafeEqual(createHmac("sha256", key).update(connectionId).digest(), given),
+    );
+  });
+}
