@@ -1,8 +1,8 @@
 /**
  * Runs all that must hold before a change is kept: linter, unused code, package, C tests, suite.
  * `test.js WORD...` runs only the test files whose path holds a word. `--long` runs what takes its
- * time instead: the generated tests with many more cases, the fuzzers, the hostile run; `--long
- * --short` less of each. It builds nothing.
+ * time instead: the generated tests with many more cases, the fuzzers, the hostile run, the faults;
+ * `--long --short` less of each. It builds nothing.
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -68,6 +68,7 @@ function timedSteps(): Step[] {
     script("ws' receiver", "fuzz.js", "--target", "ws-receiver", "--runs", differentialRuns),
     script("fuzzing of the C files", "fuzz-native.js", "--seconds", fuzzSeconds),
     script("hostile run", "hostile.js", "--connections", hostileConnections),
+    script("faults", "faults.js", ...(values.short ? ["--short"] : [])),
   ];
 }
 

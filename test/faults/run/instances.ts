@@ -1,0 +1,49 @@
+/**
+ * The service's instances, one after the other on one port, each a process of its own with a
+ * record of its own. They are ended by their process ids.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Behaviour, Carrier } from "./carriers.ts";
+
+export class Instances {
+  readonly #program: string;
+  readonly #folder: string;
+  port = 0;
+  count = 0;
+  #child: ChildProcess | undefined;
+
+  constructor({ program }: Carrier, folder: string) {
+    this.#program = fileURLToPath(new URL(program, import.meta.url));
+    this.#folder = folder;
+  }
+
+  /** The next one; resolves when it listens. */
+  async start(): Promise<void> {
+    this.count += 1;
+    const file = join(this.#folder, `instance-${this.count}.jsonl`);
+    const child = fork(this.#program, [String(this.port), file]);
+    this.#child = child;
+    const [port] = (await once(child, "message")) as [number];
+    this.port = port;
+  }
+
+  behave(behaviour: Behaviour): void {
+    this.#child?.send(behaviour);
+  }
+
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    this.#child?.kill(name);
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#child = undefined;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  }
+}
