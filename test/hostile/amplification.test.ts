@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GatewayProcess } from "../support/gateway-process.ts";
-import { residentBytes, settledResidentBytes } from "../support/process-memory.ts";
+import { settledResidentBytes } from "../support/process-memory.ts";
 import { clientFrame, RawClient, upgradeHead } from "../support/raw-client.ts";
 import { runSize } from "../support/seed.ts";
 import { Crowd } from "./crowd.ts";
@@ -22,6 +22,10 @@ const SHARED_BYTES = sockets < LONG_SOCKETS ? 4 << 20 : 0;
  * 10,000 were within 3 MiB of each other, and one that leaked would add 5 MiB each time.
  */
 const LEAK_BYTES = 4 << 20;
+
+const NOISE_BYTES = 64 << 10;
+/** Within 2.5 s an idle worker has collected its garbage. */
+const COLLECTING_LOOKS = 25;
 
 const HUB = "echo: { paths: [/], service: 'echo:', limits: { messageBytesMax: 67108864 } }";
 const LIMITS =
@@ -69,7 +73,10 @@ const longCases: Case[] = [
 ];
 const cases = sockets < LONG_SOCKETS ? shortCases : [...shortCases, ...longCases];
 
-/** The growth when all has arrived, which an answer to one who wrote last tells. */
+/**
+ * The growth when all has arrived, which an answer to one who wrote last tells, and the worker has
+ * had time to give back what it only needed on the way, as it did before.
+ */
 async function growthOf(gateway: GatewayProcess, crowd: Crowd, writes: Buffer[]): Promise<number> {
   const pid = await workerOf(gateway);
   const witness = await RawClient.open(gateway.port);
@@ -79,7 +86,7 @@ async function growthOf(gateway: GatewayProcess, crowd: Crowd, writes: Buffer[])
     witness.sendFrame(2, "has all of it arrived?");
     await witness.nextFrame();
   }
-  const growth = residentBytes(pid) - idleBytes;
+  const growth = (await settledResidentBytes(pid, NOISE_BYTES, COLLECTING_LOOKS)) - idleBytes;
   witness.destroy();
   return growth;
 }

@@ -111,15 +111,17 @@ test("half handshakes are gone a second after their deadline, and others come in
   assert.equal(await gateway.stop(), 0);
 });
 
-test("half handshakes that all expire at once take half a second to get rid of", async (t) => {
+test("half handshakes that all expire at once take at most four times their coming", async (t) => {
   // All of them are to come before the first is too late.
   const timeoutMs = 1500 + attackers / 2;
   const limits = `limits: { handshakeTimeoutMs: ${timeoutMs}, connectTimeoutMs: 1000 }`;
   const gateway = await GatewayProcess.start(HUB, `workers: 1\n${limits}`);
   const sockets = await Sockets.of(gateway);
   const crowd = new Crowd(gateway.port, { allowHalfOpen: true });
+  const busyAtFirstMs = sockets.busyMs;
   await crowd.grow(attackers);
   while (sockets.count < attackers) await delay(20);
+  const comingMs = sockets.busyMs - busyAtFirstMs;
   // A worker that did not run for so long finds all of them too late in one look.
   sockets.signal("SIGSTOP");
   await delay(timeoutMs + 500);
@@ -131,8 +133,8 @@ test("half handshakes that all expire at once take half a second to get rid of",
   const busyMs = sockets.busyMs - busyBeforeMs;
   t.diagnostic(`${attackers} were gone in ${tookMs.toFixed(0)} ms, busy ${busyMs} ms`);
   assert.equal(sockets.count, 0);
-  // A tick until the deadline is seen, one for the answer to be read, and this are the second.
-  assert(busyMs <= 500, `the worker was busy for ${busyMs} ms`);
+  // Clock ticks of 10 ms, by which a short measurement may be off.
+  assert(busyMs <= 4 * comingMs + 50, `the worker was busy for ${busyMs} ms, first ${comingMs} ms`);
   await crowd.leave();
   assert.equal(await gateway.stop(), 0);
 });
