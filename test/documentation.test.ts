@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseConfiguration } from "../src/config/load.ts";
 import { disconnects } from "../src/gateway/disconnect.ts";
 import { signEvent } from "../src/upstreams/http/signature.ts";
+import { encodeToken, partitionOf } from "../src/upstreams/nats/subjects.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -56,6 +57,25 @@ test("the snippet of docs/services.md accepts what is signed, and nothing else",
   assert.equal(isSigned({ ...headers, "ce-connectionstate": "x" }, body, ["key"]), false);
   assert.equal(isSigned(signedAt(now - 301), body, ["key"]), false);
   assert.equal(isSigned({}, body, ["key"]), false);
+  // A batch has no attributes in its headers, and is checked alike.
+  const none = { id: "", type: "", source: "", userId: "", connectionState: "" };
+  const batch = { "headgate-signature": signEvent("key", now, { ...none, body }) };
+  assert.equal(isSigned(batch, body, ["key"]), true);
+  assert.equal(isSigned({ ...batch, "ce-id": "1" }, body, ["key"]), false);
+});
+
+test("docs/nats.md finds a connection's partition, and writes a token, as the code does", () => {
+  const page = read("docs/nats.md");
+  const source = snippet("docs/nats.md", "js", "partitionOf");
+  const documented: typeof partitionOf = new Function(`${source}\nreturn partitionOf;`)();
+  for (let index = 0; index < 100; index += 1) {
+    const id = `Xb0pFi8Yx2U.${index}`;
+    assert.equal(documented(id), partitionOf(id));
+  }
+  assert.ok(page.includes(`\`Zoë\` is \`${encodeToken("Zoë")}\``));
+  const { service } = parseConfiguration(snippet("docs/nats.md", "yaml", "hubs:"), "a.yaml", {})
+    .hubs.chat as { service: { kind: string } };
+  assert.equal(service.kind, "nats");
 });
 
 test("the configuration in README.md has no mistakes", () => {
@@ -65,7 +85,9 @@ test("the configuration in README.md has no mistakes", () => {
 
 test("every link from one document to another leads to a file, and to a heading in it", () => {
   const inDocs = readdirSync(join(root, "docs")).map((name) => join("docs", name));
-  const paths = [...readdirSync(root), ...inDocs, "examples/chat/README.md"];
+  const examples = readdirSync(join(root, "examples"));
+  const ofExamples = examples.map((name) => join("examples", name, "README.md"));
+  const paths = [...readdirSync(root), ...inDocs, ...ofExamples];
   const broken: string[] = [];
   for (const path of paths.filter((each) => each.endsWith(".md"))) {
     for (const [, target = ""] of read(path).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -79,6 +101,15 @@ test("every link from one document to another leads to a file, and to a heading 
     }
   }
   assert.deepEqual(broken, []);
+});
+
+test("every test that docs/delivery.md names stands in the file that it links", () => {
+  const named = [...read("docs/delivery.md").matchAll(/\["([^"\]]+)"\]\(\.\.\/([^)]+)\)/g)];
+  assert.ok(named.length >= 25, "the table is read at all");
+  const missing = named
+    .filter(([, title = "", path = ""]) => !read(path).includes(`"${title}"`))
+    .map(([, title, path]) => `${path}: ${title}`);
+  assert.deepEqual(missing, []);
 });
 
 /** What a heading is called in a link. */
