@@ -91,6 +91,27 @@ describe("a service over core NATS", { skip: natsMissing }, () => {
     assert.match(reason, /^good bye/);
     assert.equal(await gateway.stop(), 0);
   });
+
+  test("is not told of a message that its server cannot take: 1009, and nobody else", async () => {
+    const server = await NatsServer.start({ configuration: "max_payload: 4096" });
+    const gateway = await GatewayProcess.start(
+      `chat: { paths: [/], service: '${server.url}', auth: { connect: false } }`,
+    );
+    const service = await server.connect();
+    await serve(service, "headgate.event.chat.message.*", (message) => message.respond("heard"));
+    await gateway.record(({ msg }) => msg === "connected to NATS");
+    const url = `ws://127.0.0.1:${gateway.port}/`;
+    const [client, other] = [await ObservedClient.open(url), await ObservedClient.open(url)];
+    client.send("small");
+    await client.received(1);
+    client.send("x".repeat(5000));
+    const closed = await client.untilClosed();
+    assert.deepEqual(closed, { code: 1009, reason: "message too big accepted=1" });
+    other.send("small");
+    await other.received(1);
+    await other.close();
+    assert.equal(await gateway.stop(), 0);
+  });
 });
 
 describe("a service over JetStream", { skip: natsMissing }, () => {

@@ -9,6 +9,7 @@ import type { MessageOpcode } from "../core/opcode.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type {
   ConnectionFacts,
+  FailReason,
   UpstreamCommand,
   UpstreamCommandAnswer,
   UpstreamSink,
@@ -77,7 +78,7 @@ export class HubSink implements UpstreamSink {
     this.#parts.reception.acknowledged(slotOf(place), messages, bytes);
   }
 
-  fail(place: number, reason: "service-unavailable" | "service-error" | "service-refused"): void {
+  fail(place: number, reason: FailReason): void {
     if (!this.#isOpen(place)) return;
     this.#parts.departure.disconnect(slotOf(place), reason);
   }

@@ -115,6 +115,14 @@ export interface UpstreamCommandAnswer {
   dropped: number;
 }
 
+/** Why a client is closed for what became of its messages: rows of gateway/disconnect.ts. */
+export type FailReason =
+  | "service-unavailable"
+  | "service-error"
+  | "service-refused"
+  /** Longer than the carrier can take to the service. */
+  | "message-too-big";
+
 /** The gateway as a carrier sees it. Calls for a place that is gone do nothing. */
 export interface UpstreamSink {
   /** Of a place that is open. */
@@ -130,8 +138,8 @@ export interface UpstreamSink {
   setConnectionState(place: number, connectionState: string | undefined): void;
   /** The service acknowledged `messages` of HELD ones with `bytes` of payload in all. */
   acknowledged(place: number, messages: number, bytes: number): void;
-  /** The service is not there, failed or refused: the client is closed. */
-  fail(place: number, reason: "service-unavailable" | "service-error" | "service-refused"): void;
+  /** A message cannot be delivered, and none behind it will be: the client is closed. */
+  fail(place: number, reason: FailReason): void;
   /** Carries out a push on the connections that this worker holds. */
   execute(command: UpstreamCommand): Promise<UpstreamCommandAnswer>;
 }

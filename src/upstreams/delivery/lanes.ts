@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { HubLimits } from "../../config/configuration.ts";
-import type { ConnectionFacts, UpstreamSink } from "../upstream.ts";
+import type { ConnectionFacts, FailReason, UpstreamSink } from "../upstream.ts";
 import type { Agenda } from "./agenda.ts";
 import { nowMs } from "./agenda.ts";
 import type { QueuedEvent } from "./lane.ts";
@@ -234,6 +234,9 @@ export class Lanes {
       case "refused":
         this.#giveUp(lane, "service-refused", verdict.cause);
         break;
+      case "too-big":
+        this.#giveUp(lane, "message-too-big", verdict.cause);
+        break;
     }
   }
 
@@ -303,11 +306,7 @@ export class Lanes {
   }
 
   /** Of the first event, and of all messages if it is one. */
-  #giveUp(
-    lane: Lane,
-    reason: "service-unavailable" | "service-error" | "service-refused",
-    cause: string,
-  ): void {
+  #giveUp(lane: Lane, reason: FailReason, cause: string): void {
     const [event] = lane.events;
     assert(event !== undefined);
     const { heldSinceMs } = lane;

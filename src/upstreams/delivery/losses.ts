@@ -12,6 +12,7 @@ const sentences = {
   "service-unavailable": "events were dropped: the service was not there for the hold time",
   "service-error": "events were dropped: the service failed too often",
   "service-refused": "events were dropped: the service refused one of them",
+  "message-too-big": "events were dropped: one of them is longer than its carrier can take",
   "client-closed": "events were dropped: their client is being closed for the service's failure",
   "queue-full": "events were dropped: lifecycleQueueMax of their kind are waiting",
   "gateway-stopping": "events were dropped: the gateway stopped before the service took them",

@@ -22,6 +22,8 @@ export type Verdict =
   /** Try again a few times. */
   | { kind: "failed"; cause: string }
   /** Never try again. */
-  | { kind: "refused"; cause: string };
+  | { kind: "refused"; cause: string }
+  /** The same: it is longer than the carrier takes, and always will be. */
+  | { kind: "too-big"; cause: string };
 
 export const KEPT: StateChange = { kind: "kept" };

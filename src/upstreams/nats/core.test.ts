@@ -78,13 +78,13 @@ describe("events over core NATS", { skip: natsMissing }, () => {
     assert.equal(bench.sink.count("acknowledged", 1), 1);
   });
 
-  test("over the server's max_payload are refused, and the client with them", async () => {
+  test("over the server's max_payload cost the client its connection: it is too big", async () => {
     const bench = await startBench({ server: { configuration: "max_payload: 4096" } });
     await bench.untilReady();
     bench.open(1);
     bench.say(1, "x".repeat(5000));
     await until(() => bench.sink.count("fail", 1) === 1);
-    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "service-refused" }]);
+    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "message-too-big" }]);
     assert.ok(bench.log.has("warn", "max_payload"));
   });
 });

@@ -192,13 +192,29 @@ describe("events over JetStream", { skip: natsMissing }, () => {
     );
   });
 
-  test("over max_payload are refused, and the client with them", async () => {
+  test("over max_payload cost the client its connection: it is too big", async () => {
     const server = { jetStream: true, configuration: "max_payload: 4096" };
     const bench = await startBench({ server, service: STORED });
     bench.open(1);
     bench.say(1, "x".repeat(5000));
     await until(() => bench.sink.count("fail", 1) === 1);
-    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "service-refused" }]);
+    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "message-too-big" }]);
+  });
+
+  test("over the max_msg_size of their stream are too big as well", async () => {
+    const server = await NatsServer.start({ jetStream: true });
+    const manager = await jetstreamManager(await server.connect());
+    const subjects = ["connected", "message.*", "disconnected"].map(
+      (rest) => `headgate.event.*.${rest}`,
+    );
+    const shape = { name: "headgate", subjects, duplicate_window: 120e9 };
+    await manager.streams.add({ ...shape, max_msg_size: 2048 });
+    const bench = await startBench({ server, service: STORED });
+    bench.open(1);
+    bench.say(1, "x".repeat(5000));
+    await until(() => bench.sink.count("fail", 1) === 1);
+    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "message-too-big" }]);
+    assert.equal(bench.upstream.counts().abandoned["message-too-big"], 1);
   });
 
   test("need no more rights on the server than docs/nats.md names", async () => {

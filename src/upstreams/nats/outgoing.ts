@@ -41,11 +41,14 @@ export function outgoingOf(
 }
 
 export function judgeError(error: unknown): Exclude<Verdict, { kind: "done" }> {
-  // The library's word for what is longer than the server's max_payload, headers included.
   const isUnsendable = error instanceof errors.InvalidArgumentError;
-  const isTooLarge = error instanceof JetStreamApiError && error.code === MESSAGE_TOO_LARGE;
   const cause = causeOf(error);
-  if (isUnsendable || isTooLarge) return { kind: "refused", cause };
+  // The library's word for what is longer than the server takes, headers included.
+  if (isUnsendable && cause.includes("max_payload")) return { kind: "too-big", cause };
+  if (isUnsendable) return { kind: "refused", cause };
+  if (error instanceof JetStreamApiError && error.code === MESSAGE_TOO_LARGE) {
+    return { kind: "too-big", cause };
+  }
   return { kind: "held", reached: true, retryAfterMs: undefined, cause };
 }
 
