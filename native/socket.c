@@ -11,30 +11,32 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int set_option(int descriptor, int level, int option, int value) {
   return setsockopt(descriptor, level, option, &value, sizeof value);
 }
 
-/* The length of the address that was written, 0 for a text that is none. */
+/* An IP address or the path of a Unix socket: its length, 0 for a text that is none of them. */
 static socklen_t parse_address(const char *text, uint16_t port, struct sockaddr_storage *address) {
   *address = (struct sockaddr_storage){0};
   struct sockaddr_in *four = (struct sockaddr_in *)address;
-  if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
-    four->sin_family = AF_INET;
-    four->sin_port = htons(port);
-    return sizeof *four;
-  }
   struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
-  if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) {
-    six->sin6_family = AF_INET6;
-    six->sin6_port = htons(port);
-    return sizeof *six;
+  struct sockaddr_un *local = (struct sockaddr_un *)address;
+  if (text[0] == '/' && strlen(text) < sizeof local->sun_path) {
+    local->sun_family = AF_UNIX;
+    strcpy(local->sun_path, text);
+    return sizeof *local;
   }
-  return 0;
+  six->sin6_port = htons(port); /* where sin_port is as well */
+  six->sin6_family = AF_INET6;
+  if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) return sizeof *six;
+  four->sin_family = AF_INET;
+  return inet_pton(AF_INET, text, &four->sin_addr) == 1 ? sizeof *four : 0;
 }
 
 int socket_listen(const char *text, uint16_t port, int backlog, int user_timeout_ms) {
@@ -81,7 +83,9 @@ int socket_dial(const char *text, uint16_t port, const char *source) {
   const int descriptor = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -errno;
   int failure = source[0] == '\0' ? 0 : bind_source(descriptor, source);
-  if (failure == 0 && set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) < 0) failure = -errno;
+  if (failure == 0 && address.ss_family != AF_UNIX &&
+      set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
+    failure = -errno;
   if (failure == 0 && connect(descriptor, (struct sockaddr *)&address, length) < 0 &&
       errno != EINPROGRESS)
     failure = -errno;
@@ -94,9 +98,8 @@ int socket_port(int descriptor) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
   if (getsockname(descriptor, (struct sockaddr *)&address, &length) < 0) return -errno;
-  if (address.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&address)->sin_port);
-  if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-  return -EAFNOSUPPORT;
+  if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return -EAFNOSUPPORT;
+  return ntohs(((struct sockaddr_in6 *)&address)->sin6_port); /* where sin_port is as well */
 }
 
 /*
@@ -143,16 +146,14 @@ int socket_peer_address(int descriptor, char text[SOCKET_ADDRESS_MAX]) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
   if (getpeername(descriptor, (struct sockaddr *)&address, &length) < 0) return -errno;
-
   const void *bytes = NULL;
   int family = address.ss_family;
   if (family == AF_INET) {
     bytes = &((struct sockaddr_in *)&address)->sin_addr;
   } else if (family == AF_INET6) {
     const struct in6_addr *six = &((struct sockaddr_in6 *)&address)->sin6_addr;
-    const int mapped = IN6_IS_ADDR_V4MAPPED(six);
-    if (mapped) family = AF_INET;
-    bytes = mapped ? six->s6_addr + 12 : six->s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(six)) family = AF_INET;
+    bytes = six->s6_addr + (family == AF_INET ? 12 : 0);
   }
   if (bytes == NULL) return -EAFNOSUPPORT;
   return inet_ntop(family, bytes, text, SOCKET_ADDRESS_MAX) == NULL ? -errno : 0;

@@ -9,15 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for any address that socket_peer_address writes, its final zero included. */
-enum { SOCKET_ADDRESS_MAX = 46 }; /* INET6_ADDRSTRLEN */
+/* Room for any address or path of a Unix socket, its final zero included. */
+enum { SOCKET_ADDRESS_MAX = 108 };
 
 /* A listening SO_REUSEPORT socket, non-blocking and close-on-exec; `address` is IPv4 or IPv6. */
 int socket_listen(const char *address, uint16_t port, int backlog, int user_timeout_ms);
 
 /*
- * A socket on its way to `address`, non-blocking and close-on-exec, with TCP_NODELAY; where it
- * leads shows when it becomes writable. An empty `source` leaves the choice to the kernel.
+ * A socket on its way to `address`, IP or the path of a Unix socket, non-blocking, close-on-exec
+ * and without Nagle's delay; where it leads shows when it becomes writable. An empty `source`
+ * leaves the choice to the kernel.
  */
 int socket_dial(const char *address, uint16_t port, const char *source);
 

@@ -9,8 +9,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* One turn with the records of both ends: fails unless the dialled slot's own is of this kind. */
@@ -85,6 +88,31 @@ TEST(dial_source, "the peer sees the source address that was asked for, IPv4 and
     close(dialled);
     close(listener);
   }
+}
+
+TEST(dial_path, "a path that begins with / is a Unix socket's, unless it is too long for one") {
+  char folder[] = "/tmp/headgate-dial-XXXXXX", longer[200] = "/";
+  CHECK(mkdtemp(folder) != NULL);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
+  const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_EQUAL(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+  CHECK_EQUAL(listen(listener, 4), 0);
+  const int dialled = socket_dial(address.sun_path, 0, "");
+  CHECK(dialled >= 0);
+  const int peer = accept(listener, NULL, NULL);
+  char byte = 0;
+  CHECK_EQUAL(write(dialled, "x", 1), 1);
+  CHECK_EQUAL(read(peer, &byte, 1), 1);
+  CHECK_EQUAL(byte, 'x');
+  close(peer);
+  close(dialled);
+  close(listener);
+  CHECK_EQUAL(socket_dial("/nobody/listens/here", 0, ""), -ENOENT);
+  unlink(address.sun_path);
+  rmdir(folder);
+  memset(longer + 1, 'a', sizeof longer - 2);
+  CHECK_EQUAL(socket_dial(longer, 0, ""), -EINVAL);
 }
 
 TEST(dial_ports, "a source port is taken at the connect, so that two peers may see the same one") {

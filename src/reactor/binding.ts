@@ -93,9 +93,9 @@ export interface Poller {
   /** Takes over a listening socket; its slot, or -errno. */
   adopt(descriptor: number): number;
   /**
-   * Dials an IPv4 or IPv6 address, from a source address or, with "", from the kernel's choice: a
-   * slot that wants WRITE, or -errno. WRITABLE tells that it is connected, FAILED that it never
-   * will be.
+   * Dials an IPv4 or IPv6 address or, whatever the port, the path of a Unix socket (absolute, at
+   * most 107 bytes), from a source address or, with "", from the kernel's choice: a slot that
+   * wants WRITE, or -errno. WRITABLE tells that it is connected, FAILED that it never will be.
    */
   dial(address: string, port: number, sourceAddress: string): number;
   /** Sets what is wanted of a slot: READ | WRITE; 0 pauses it. A listening slot knows READ. */

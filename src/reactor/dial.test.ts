@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import * as seam from "./binding.ts";
 import { ReactorWorld } from "./reactor.test.helper.ts";
+import type { SocketEvents } from "./reactor.ts";
 
 const ECONNREFUSED = 111;
 
@@ -70,6 +71,56 @@ test("a deadline that is set while it is dialled outlives the connect", () => {
   world.iterate();
   world.advance(1000);
   assert.deepEqual(world.takeLog(), [`connected ${slot}`, `expired ${slot}`]);
+});
+
+test("what happens to a socket that was dialled for somebody is told to nobody else", () => {
+  const world = new ReactorWorld();
+  const told: string[] = [];
+  const tell =
+    (name: string) =>
+    (...values: number[]) =>
+      void told.push([name, ...values].join(" "));
+  const owner: SocketEvents = {
+    connected: tell("connected"),
+    received: (slot, offset, end) => {
+      const text = Buffer.from(world.reactor.arena.subarray(offset, end)).toString();
+      told.push(`received ${slot} ${text}`);
+    },
+    ended: tell("ended"),
+    broke: tell("broke"),
+    unwritable: tell("unwritable"),
+    hungUp: tell("hungUp"),
+    queued: tell("queued"),
+    drained: tell("drained"),
+    expired: tell("expired"),
+    tookUp: tell("tookUp"),
+  };
+  const slot = world.reactor.dial("127.0.0.1", 9000, "", owner);
+  const socket = (world.poller.dialled.at(-1) as (typeof world.poller.dialled)[number]).socket;
+  world.iterate();
+  world.reactor.setDeadline(slot, world.reactor.tick + 1);
+  world.advance(1000);
+  socket.send("hello");
+  socket.room = 2;
+  world.send(slot, "long");
+  world.iterate();
+  socket.room = 100;
+  world.iterate();
+  socket.finish();
+  world.iterate();
+  const expected = ["connected", "expired", "queued", "received", "drained", "ended"];
+  assert.deepEqual(
+    told.map((line) => line.split(" ")[0]),
+    expected,
+  );
+  assert.ok(told.includes(`received ${slot} hello`));
+  assert.deepEqual(world.takeLog(), []);
+  world.reactor.close(slot, false);
+  const next = world.open();
+  assert.equal(next.slot, slot, "whoever has the slot next is nobody's own");
+  next.socket.send("again");
+  world.iterate();
+  assert.deepEqual(world.takeLog(), [`received ${slot} again`]);
 });
 
 test("what cannot be dialled is -errno and takes no slot", () => {

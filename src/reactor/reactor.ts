@@ -25,12 +25,11 @@ import {
 import { Outbox } from "./outbox.ts";
 import { ParkedInput } from "./parked-input.ts";
 import { BROKEN, CLOSED, CONNECTING, SlotTable } from "./slot-table.ts";
+import { READ_MARGIN_BYTES, TakingUp } from "./taking-up.ts";
 import { TICK_MS, Ticks } from "./ticks.ts";
 import { EVENTS_MAX, READ_BYTES_MAX, READ_BYTES_MIN, TURN_BYTES, TurnSize } from "./turn-size.ts";
 
 const ACCEPTS_MAX = 64;
-/** Room before a read, so that an answer's header can stand before its payload. */
-const READ_MARGIN_BYTES = 16;
 const INPUT_BYTES = EVENTS_MAX * (READ_BYTES_MIN + READ_MARGIN_BYTES) + READ_MARGIN_BYTES;
 /** Deadlines wait so long for a worker that does not get to read all that has come. */
 const BEHIND_TICKS_MAX = 10_000 / TICK_MS;
@@ -40,8 +39,7 @@ const SWEEP_TOLD_MS = 1;
 const TURNS_BUDGET_MS = 4;
 
 /** What happens to a slot. `offset` and `end` bound bytes of the arena, valid until it returns. */
-export interface SlotEvents {
-  accepted(slot: number, listener: number): void;
+export interface SocketEvents {
   /** A socket that was dialled is connected, and read from; where it cannot be, it `broke`. */
   connected?(slot: number): void;
   received(slot: number, offset: number, end: number): void;
@@ -61,6 +59,11 @@ export interface SlotEvents {
   expired(slot: number): void;
   /** Parked input of this slot was taken up again; asked whether to go on reading. */
   tookUp(slot: number): void;
+}
+
+/** The same for every slot that was not dialled for somebody else, and what belongs to none. */
+export interface SlotEvents extends SocketEvents {
+  accepted(slot: number, listener: number): void;
   /** Accepting failed for want of descriptors or slots; it pauses until the next sweep. */
   acceptFailed(errno: number): void;
   /** Once every TICK_MS, behind the deadlines. */
@@ -85,7 +88,9 @@ export class Reactor {
   readonly #ticks = new Ticks(() => this.#sweep());
   /** When all that had come by then was read. */
   #caughtUpTick = 0;
-  #ready: number[] = [];
+  /** Of slots that were dialled for somebody else than `#events`: those that are `owned`. */
+  readonly #owners = new Map<number, SocketEvents>();
+  readonly #takingUp: TakingUp;
   #isScheduled = false;
   #isStopped = false;
 
@@ -128,8 +133,12 @@ export class Reactor {
       tick: () => this.tick,
       setWriteInterest: (slot, on) => this.#setInterest(slot, WRITE, on),
       schedule: () => this.#schedule(),
-      queued: (slot) => events.queued(slot),
-      broke: (slot, errno) => events.unwritable(slot, errno),
+      queued: (slot) => this.#eventsOf(slot).queued(slot),
+      broke: (slot, errno) => this.#eventsOf(slot).unwritable(slot, errno),
+    });
+    this.#takingUp = new TakingUp({
+      ...{ reactor: this, start: Outbox.FIXED_BYTES, end: inputEnd, budgetMs: TURNS_BUDGET_MS },
+      eventsOf: (slot) => this.#eventsOf(slot),
     });
   }
 
@@ -153,10 +162,18 @@ export class Reactor {
     this.#accepting.add(slot);
   }
 
-  /** A connection from here: its slot, which takes bytes once it is `connected`, or -errno. */
-  dial(address: string, port: number, sourceAddress: string): number {
+  /**
+   * A connection from here: its slot, which takes bytes once it is `connected`, or -errno. What
+   * happens to it is told to `owner` alone, where there is one.
+   */
+  dial(address: string, port: number, sourceAddress: string, owner?: SocketEvents): number {
     const slot = this.#poller.dial(address, port, sourceAddress);
-    if (slot >= 0) this.slots.open(slot, WRITE, CONNECTING);
+    if (slot < 0) return slot;
+    this.slots.open(slot, WRITE, CONNECTING);
+    if (owner !== undefined) {
+      this.slots.owned[slot] = 1;
+      this.#owners.set(slot, owner);
+    }
     return slot;
   }
 
@@ -192,7 +209,7 @@ export class Reactor {
 
   /** Parked input may be processed: it comes as `received`, and then `tookUp`. */
   takeUp(slot: number): void {
-    this.#ready.push(this.placeOf(slot));
+    this.#takingUp.add(this.placeOf(slot));
     this.#schedule();
   }
 
@@ -227,7 +244,12 @@ export class Reactor {
     this.outbox.forget(slot);
     this.slots.flags[slot] = CLOSED;
     this.slots.deadlines[slot] = 0;
+    if (this.slots.owned[slot] !== 0) this.#owners.delete(slot);
     this.#poller.close(slot, reset);
+  }
+
+  #eventsOf(slot: number): SocketEvents {
+    return this.slots.owned[slot] === 0 ? this.#events : (this.#owners.get(slot) as SocketEvents);
   }
 
   #isClosed(slot: number): boolean {
@@ -281,10 +303,11 @@ export class Reactor {
     }
     // Closed by an event before this one in the same batch.
     if (this.#isClosed(slot)) return;
+    const events = this.#eventsOf(slot);
     switch (kind) {
       case BYTES:
         this.#turnSize.add(length);
-        this.#events.received(slot, offset, offset + length);
+        events.received(slot, offset, offset + length);
         return;
       case WRITABLE:
         if (this.slots.flags[slot] === CONNECTING) {
@@ -293,17 +316,17 @@ export class Reactor {
         }
         // The break that is reported next says better why than a write would.
         if (this.#isFailed(slot, at + BATCH_STRIDE)) return;
-        if (this.outbox.drain(slot)) this.#events.drained(slot);
+        if (this.outbox.drain(slot)) events.drained(slot);
         return;
       case END:
-        this.#events.ended(slot);
+        events.ended(slot);
         return;
       case FAILED:
         this.slots.flags[slot] = (this.slots.flags[slot] as number) | BROKEN;
-        this.#events.broke(slot, length);
+        events.broke(slot, length);
         return;
       case HANGUP:
-        this.#events.hungUp(slot);
+        events.hungUp(slot);
         return;
       default:
         assert(kind === ACCEPT_FAILED);
@@ -316,7 +339,7 @@ export class Reactor {
     this.slots.flags[slot] = 0;
     this.slots.interest[slot] = READ;
     this.#poller.watch(slot, READ);
-    this.#events.connected?.(slot);
+    this.#eventsOf(slot).connected?.(slot);
   }
 
   #isFailed(slot: number, at: number): boolean {
@@ -336,39 +359,11 @@ export class Reactor {
     const startedAtMs = performance.now();
     this.#readClock();
     this.outbox.flush();
-    const ready = this.#ready;
-    this.#ready = [];
     this.outbox.inTurn = true;
-    this.#takeUpReady(ready);
+    if (this.#takingUp.run()) this.#schedule();
     this.outbox.inTurn = false;
     this.outbox.flush();
     this.#events.worked?.(performance.now() - startedAtMs);
-  }
-
-  /** One after the other, for as long as turns may take; the rest in the next iteration. */
-  #takeUpReady(ready: number[]): void {
-    const startedAtMs = performance.now();
-    let offset = Outbox.FIXED_BYTES + READ_MARGIN_BYTES;
-    for (const [index, place] of ready.entries()) {
-      if (performance.now() - startedAtMs > TURNS_BUDGET_MS) {
-        this.#ready = [...ready.slice(index), ...this.#ready];
-        this.#schedule();
-        return;
-      }
-      if (!this.isCurrent(place)) continue;
-      const slot = slotOf(place);
-      const bytes = this.parked.take(slot);
-      if (bytes !== undefined) {
-        if (offset + bytes.length > Outbox.FIXED_BYTES + INPUT_BYTES) {
-          this.outbox.flush();
-          offset = Outbox.FIXED_BYTES + READ_MARGIN_BYTES;
-        }
-        this.arena.set(bytes, offset);
-        this.#events.received(slot, offset, offset + bytes.length);
-        offset += bytes.length + READ_MARGIN_BYTES;
-      }
-      if (this.isCurrent(place)) this.#events.tookUp(slot);
-    }
   }
 
   #readClock(): void {
@@ -394,7 +389,7 @@ export class Reactor {
       const deadline = deadlines[slot] as number;
       if (deadline === 0 || deadline > this.tick) continue;
       deadlines[slot] = 0;
-      this.#events.expired(slot);
+      this.#eventsOf(slot).expired(slot);
     }
   }
 }

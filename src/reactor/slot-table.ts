@@ -21,6 +21,8 @@ export class SlotTable {
   /** READ | WRITE as last told to the poller. */
   readonly interest: Uint8Array;
   readonly flags: Uint8Array;
+  /** 1 for a slot that was dialled for somebody of its own: its events are told to nobody else. */
+  readonly owned: Uint8Array;
   /** First and last entry of what this turn owes the slot; -1 for none. */
   readonly heads: Int32Array;
   readonly tails: Int32Array;
@@ -34,6 +36,7 @@ export class SlotTable {
     this.generations = new Uint32Array(capacity);
     this.interest = new Uint8Array(capacity);
     this.flags = new Uint8Array(capacity);
+    this.owned = new Uint8Array(capacity);
     this.heads = new Int32Array(capacity).fill(-1);
     this.tails = new Int32Array(capacity);
     this.deadlines = new Uint32Array(capacity);
@@ -43,6 +46,7 @@ export class SlotTable {
   open(slot: number, interest: number, flags = 0): void {
     this.interest[slot] = interest;
     this.flags[slot] = flags;
+    this.owned[slot] = 0;
     this.heads[slot] = -1;
     this.deadlines[slot] = 0;
     if (slot >= this.used) this.used = slot + 1;

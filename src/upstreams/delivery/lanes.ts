@@ -12,7 +12,6 @@ import type { QueuedEvent } from "./lane.ts";
 import { BACKING_OFF, IDLE, Lane, READY, SENDING } from "./lane.ts";
 import type { Losses } from "./losses.ts";
 import type { QuietLog } from "./quiet-log.ts";
-import { ReadyLanes } from "./ready-lanes.ts";
 import { spreadMs } from "./retry.ts";
 import type { StateChange, Verdict } from "./verdict.ts";
 
@@ -32,14 +31,28 @@ export interface LanesParts {
   random: () => number;
   /** Something may begin that could not before: a lane is ready. */
   wake: () => void;
+  /** Where lanes wait that have something to send; in what order they go is the carrier's. */
+  ready: ReadyQueue;
+  /** Whether a lane may begin more while some of it is under way. */
+  isPipelined?: boolean;
+}
+
+/** The lanes whose next event may go out. */
+export interface ReadyQueue {
+  add(lane: Lane): void;
+  delete(lane: Lane): void;
+  clear(): void;
+  all(): Iterable<Lane>;
 }
 
 export class Lanes {
   readonly #parts: LanesParts;
-  // A lane is in #lanes from its first event until its last is settled; it is in #ready exactly
-  // while its state is READY; its events are under way, the first ones of them, while SENDING.
+  // A lane is in #lanes from its first event until its last is settled; its first `sent` events
+  // are under way while SENDING. It is in #ready while its state is READY, and where lanes are
+  // pipelined also while SENDING with events behind those.
   readonly #lanes = new Map<number, Lane>();
-  readonly #ready = new ReadyLanes();
+  readonly #ready: ReadyQueue;
+  readonly #isPipelined: boolean;
   readonly #queued: Record<QueuedEvent["name"], number> = {
     connected: 0,
     message: 0,
@@ -52,6 +65,8 @@ export class Lanes {
 
   constructor(parts: LanesParts) {
     this.#parts = parts;
+    this.#ready = parts.ready;
+    this.#isPipelined = parts.isPipelined ?? false;
   }
 
   get isEmpty(): boolean {
@@ -59,17 +74,12 @@ export class Lanes {
     return connected + message + disconnected === 0;
   }
 
-  /** Those with events to send, for one shipment; `begin` them before the next. */
-  nextReady(withHeld: boolean): Iterable<Lane> {
-    return this.#ready.next(withHeld);
+  of(place: number): Lane | undefined {
+    return this.#lanes.get(place);
   }
 
-  get hasReady(): boolean {
-    return this.#ready.size > 0;
-  }
-
-  hasReadyFor(withHeld: boolean): boolean {
-    return this.#ready.sizeFor(withHeld) > 0;
+  all(): Iterable<Lane> {
+    return this.#lanes.values();
   }
 
   get isClosed(): boolean {
@@ -115,40 +125,47 @@ export class Lanes {
     this.#push(owner, event);
   }
 
-  /** The first `count` events of a lane that is ready go out. */
+  /** The next `count` events of a lane that is ready go out, behind those that are under way. */
   begin(lane: Lane, count: number): void {
     this.#ready.delete(lane);
     this.#parts.agenda.cancel(lane.appointment);
     lane.appointment = undefined;
     lane.state = SENDING;
-    lane.sent = count;
-    for (let index = 0; index < count; index += 1) {
+    const first = lane.sent;
+    lane.sent += count;
+    for (let index = first; index < lane.sent; index += 1) {
       const event = lane.events[index];
       assert(event !== undefined);
       event.attempts += 1;
       if (event.attempts > 1) this.#retries += 1;
     }
+    if (this.#isPipelined && lane.events.length > lane.sent) this.#ready.add(lane);
   }
 
   /**
-   * What became of the events that `begin` sent, asked in their order up to the first that failed:
-   * the later ones are to be sent again whatever was said of them, or they would overtake it.
+   * What became of the first `count` events that `begin` sent, asked in their order up to the
+   * first that failed: the later ones are to be sent again whatever was said of them, or they
+   * would overtake it.
    */
-  settle(lane: Lane, judge: (event: QueuedEvent, index: number) => Verdict): void {
-    const { sent } = lane;
-    for (let index = 0; index < sent; index += 1) {
+  settle(
+    lane: Lane,
+    judge: (event: QueuedEvent, index: number) => Verdict,
+    count = lane.sent,
+  ): void {
+    for (let index = 0; index < count; index += 1) {
       const [event] = lane.events;
       assert(event !== undefined);
       const verdict = judge(event, index);
       if (verdict.kind !== "done") {
         lane.sent = 0;
+        this.#ready.delete(lane);
         this.#fail(lane, event, verdict);
         return;
       }
+      lane.sent -= 1;
       this.#finish(lane, event, verdict);
     }
-    lane.sent = 0;
-    this.#advance(lane);
+    if (lane.sent === 0) this.#advance(lane);
   }
 
   /**
@@ -185,8 +202,10 @@ export class Lanes {
     lane.events.push(event);
     this.#queued[event.name] += 1;
     if (event.name === "message") this.#heldBytes += event.body.length;
-    if (lane.state !== IDLE) return;
-    this.#makeReady(lane);
+    if (lane.state === IDLE) this.#makeReady(lane);
+    // With nothing under way it is being settled, and is made ready behind that.
+    else if (this.#isPipelined && lane.sent > 0) this.#ready.add(lane);
+    else return;
     this.#parts.wake();
   }
 
@@ -240,7 +259,7 @@ export class Lanes {
     }
   }
 
-  /** Each call of the sink may lead back here; the lane stays SENDING, so nothing begins. */
+  /** Each call of the sink may lead back here; the lane stays SENDING. */
   #finish(lane: Lane, event: QueuedEvent, verdict: Verdict & { kind: "done" }): void {
     const { sink } = this.#parts;
     this.#shift(lane);
@@ -248,7 +267,7 @@ export class Lanes {
     lane.backoffs = 0;
     lane.batchMax = Number.POSITIVE_INFINITY;
     if (event.name === "message") {
-      this.#changeState(lane, verdict.stateChange);
+      this.changeState(lane, verdict.stateChange);
       const { reply } = verdict;
       if (reply !== undefined && !lane.gone) {
         sink.reply(lane.place, reply.opcode, reply.bytes, 0, reply.bytes.length);
@@ -257,7 +276,8 @@ export class Lanes {
     }
   }
 
-  #changeState(lane: Lane, change: StateChange): void {
+  /** What the service says of a connection's state; later events of its lane carry it. */
+  changeState(lane: Lane, change: StateChange): void {
     if (change.kind === "wrong") {
       const { connectionId } = lane.facts;
       const fields = { ...this.#parts.fields, connectionId, cause: change.fault };

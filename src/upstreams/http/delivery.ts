@@ -10,11 +10,13 @@ import type { Health } from "../delivery/health.ts";
 import type { Inflight } from "../delivery/inflight.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
+import type { ReadyLanes } from "../delivery/ready-lanes.ts";
 import type { Outcome, Service } from "./service.ts";
 import type { Packer, Shipment } from "./shipment.ts";
 
 export interface DeliveryParts {
   lanes: Lanes;
+  ready: ReadyLanes;
   packer: Packer;
   service: Service;
   agenda: Agenda;
@@ -77,9 +79,9 @@ export class Delivery {
   }
 
   #mayBegin(): boolean {
-    const { inflight, lanes, packer } = this.#parts;
+    const { inflight, packer, ready } = this.#parts;
     return (
-      lanes.hasReadyFor(this.#mayBeginHeld()) &&
+      ready.sizeFor(this.#mayBeginHeld()) > 0 &&
       inflight.mayBeginEvent() &&
       inflight.events < packer.inflightMax
     );
@@ -99,8 +101,8 @@ export class Delivery {
   }
 
   #send(isProbe: boolean): void {
-    const { inflight, lanes, limits, packer, service } = this.#parts;
-    const shipment = packer.pack(lanes.nextReady(this.#mayBeginHeld()));
+    const { inflight, lanes, limits, packer, ready, service } = this.#parts;
+    const shipment = packer.pack(ready.next(this.#mayBeginHeld()));
     const isHeld = shipment.lanes.some(({ heldSinceMs }) => heldSinceMs !== undefined);
     if (isHeld) this.#heldInflight += 1;
     for (const [index, lane] of shipment.lanes.entries()) {

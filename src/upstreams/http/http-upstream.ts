@@ -27,6 +27,7 @@ import { Lanes } from "../delivery/lanes.ts";
 import type { DroppedEvents } from "../delivery/losses.ts";
 import { Losses } from "../delivery/losses.ts";
 import { QuietLog } from "../delivery/quiet-log.ts";
+import { ReadyLanes } from "../delivery/ready-lanes.ts";
 import type {
   ConnectAnswer,
   ConnectionFacts,
@@ -89,6 +90,7 @@ export class HttpUpstream implements Upstream {
   readonly #consent: Consent;
   readonly #losses: Losses;
   readonly #lanes: Lanes;
+  readonly #ready: ReadyLanes;
   readonly #delivery: Delivery;
   readonly #connects: Connects;
   readonly #durations: Record<EventName, Histogram> = {
@@ -138,13 +140,15 @@ export class HttpUpstream implements Upstream {
       fields,
     });
     const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
-    const lanes = new Lanes(kept);
+    const ready = new ReadyLanes();
+    const lanes = new Lanes({ ...kept, ready });
     const { connectionStateBytesMax } = configuration;
     const packer = configuration.batch
       ? new BatchPacker({ sender, log: quietLog, fields, limits, connectionStateBytesMax })
       : new SinglePacker(sender, connectionStateBytesMax);
     this.#lanes = lanes;
-    this.#delivery = new Delivery({ ...shared, limits, lanes, packer });
+    this.#delivery = new Delivery({ ...shared, limits, lanes, ready, packer });
+    this.#ready = ready;
     this.#connects = new Connects({ ...shared, ids: this.#ids, rules: configuration });
   }
 
@@ -267,12 +271,12 @@ export class HttpUpstream implements Upstream {
       : nextAskMs;
     if (dueMs > nowMs()) {
       this.#connects.refuseWaiting("it has not consented to our events");
-      if (!this.#lanes.hasReady) return;
+      if (this.#ready.size === 0) return;
       this.#agenda.cancel(this.#askAgain);
       this.#askAgain = this.#agenda.at(dueMs, () => this.#begin());
       return;
     }
-    if (!this.#lanes.hasReady && !this.#connects.hasWaiting) return;
+    if (this.#ready.size === 0 && !this.#connects.hasWaiting) return;
     const isProbe = this.#health.down;
     if (isProbe) this.#health.beginProbe();
     void this.#consent.ask().then((outcome) => {

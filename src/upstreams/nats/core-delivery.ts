@@ -7,6 +7,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
+import type { ReadyLanes } from "../delivery/ready-lanes.ts";
 import type { Verdict } from "../delivery/verdict.ts";
 import type { NatsClient } from "./client.ts";
 import { judgeError, type Outgoing, PUBLISHED } from "./outgoing.ts";
@@ -18,6 +19,7 @@ const HEADER_BYTES = 512;
 
 export interface CoreDeliveryParts {
   lanes: Lanes;
+  ready: ReadyLanes;
   client: NatsClient;
   outgoing: (event: QueuedEvent, lane: Lane) => Outgoing;
   log: QuietLog;
@@ -68,15 +70,15 @@ export class CoreDelivery {
   }
 
   #mayBegin(): boolean {
-    const { client, lanes } = this.#parts;
+    const { client, ready } = this.#parts;
     const unreadBytes = this.#published.bytes - this.#read.bytes;
-    return client.ready !== undefined && lanes.hasReady && unreadBytes < UNREAD_BYTES_MAX;
+    return client.ready !== undefined && ready.size > 0 && unreadBytes < UNREAD_BYTES_MAX;
   }
 
   #begin(): void {
-    const { client, lanes } = this.#parts;
+    const { client, lanes, ready } = this.#parts;
     while (this.#mayBegin()) {
-      const [lane] = lanes.nextReady(true);
+      const [lane] = ready.next(true);
       const connection = client.ready;
       if (lane === undefined || connection === undefined) return;
       lanes.begin(lane, 1);

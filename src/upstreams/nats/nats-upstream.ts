@@ -23,6 +23,7 @@ import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import { Lanes } from "../delivery/lanes.ts";
 import { Losses } from "../delivery/losses.ts";
 import { QuietLog } from "../delivery/quiet-log.ts";
+import { ReadyLanes } from "../delivery/ready-lanes.ts";
 import type {
   ConnectAnswer,
   ConnectionFacts,
@@ -111,7 +112,8 @@ export class NatsUpstream implements Upstream {
     const quietLog = new QuietLog(log, agenda);
     const losses = new Losses(quietLog, fields);
     const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
-    const lanes = new Lanes(kept);
+    const ready = new ReadyLanes();
+    const lanes = new Lanes({ ...kept, ready });
     this.#sink = sink;
     this.#log = quietLog;
     this.#losses = losses;
@@ -144,8 +146,8 @@ export class NatsUpstream implements Upstream {
     this.#client = client;
     const outgoing = (event: QueuedEvent, lane: Lane) => outgoingOf(event, lane, subjects, sender);
     this.#delivery = stored
-      ? new StreamDelivery({ lanes, client, outgoing, limits, observe, wake })
-      : new CoreDelivery({ lanes, client, outgoing, log: quietLog, fields, wake });
+      ? new StreamDelivery({ lanes, ready, client, outgoing, limits, observe, wake })
+      : new CoreDelivery({ lanes, ready, client, outgoing, log: quietLog, fields, wake });
     this.#connects = new Connects({
       ...{ client, sender, ids: this.#ids, rules: configuration, log: quietLog, fields },
       ...{ observe, wake, subject: subjects.connect },

@@ -10,12 +10,14 @@ import { nowMs } from "../delivery/agenda.ts";
 import { Inflight } from "../delivery/inflight.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
+import type { ReadyLanes } from "../delivery/ready-lanes.ts";
 import type { Verdict } from "../delivery/verdict.ts";
 import type { NatsClient } from "./client.ts";
 import { isNobodyThere, judgeError, type Outgoing, PUBLISHED } from "./outgoing.ts";
 
 export interface StreamDeliveryParts {
   lanes: Lanes;
+  ready: ReadyLanes;
   client: NatsClient;
   outgoing: (event: QueuedEvent, lane: Lane) => Outgoing;
   limits: Pick<HubLimits, "holdTimeoutMs" | "serviceTimeoutMs" | "serviceInflightMax">;
@@ -52,11 +54,11 @@ export class StreamDelivery {
   }
 
   start(): void {
-    const { client, lanes } = this.#parts;
+    const { client, lanes, ready } = this.#parts;
     for (;;) {
       const connection = client.ready;
       if (connection === undefined || !this.#inflight.mayBeginEvent()) return;
-      const [lane] = lanes.nextReady(true);
+      const [lane] = ready.next(true);
       if (lane === undefined) return;
       lanes.begin(lane, 1);
       this.#publish(connection, lane);
