@@ -32,8 +32,7 @@ static socklen_t parse_address(const char *text, uint16_t port, struct sockaddr_
     strcpy(local->sun_path, text);
     return sizeof *local;
   }
-  six->sin6_port = htons(port); /* where sin_port is as well */
-  six->sin6_family = AF_INET6;
+  *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
   if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) return sizeof *six;
   four->sin_family = AF_INET;
   return inet_pton(AF_INET, text, &four->sin_addr) == 1 ? sizeof *four : 0;

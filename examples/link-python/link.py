@@ -57,6 +57,7 @@ FROM_GATEWAY = {
     "PING": (0x08, fields("token:u32")),
     "RESULT": (0x09, fields("request:u32 status:u8 matched:u32 dropped:u32 error:text")),
     "GATEWAY_GOODBYE": (0x0A, []),
+    "CLOSE": (0x0B, fields(CHANNEL)),
 }
 
 FROM_SERVICE = {

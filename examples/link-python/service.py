@@ -115,6 +115,9 @@ class Link:
             self.answer_connect(frame)
         elif frame.type == "OPEN":
             self.open(frame)
+        elif frame.type == "CLOSE":
+            # What it sent on it was handled, for this service takes no time: there is no more of it.
+            self.clients.pop(frame.channel, None)
         elif hasattr(frame, "channel"):
             self.take_event(frame)
         elif frame.type == "GATEWAY_GOODBYE":

@@ -14,7 +14,14 @@ export interface ListenAddress {
 export type ServiceConfiguration =
   | { kind: "echo" }
   | { kind: "http"; url: string }
+  | LinkServiceConfiguration
   | NatsServiceConfiguration;
+
+export interface LinkServiceConfiguration {
+  kind: "link";
+  /** URLs of its instances: `link://host:port` or `link+unix:///path`. */
+  addresses: string[];
+}
 
 export interface NatsServiceConfiguration {
   kind: "nats";

@@ -299,11 +299,11 @@ test("one service without a file is one hub at /", () => {
 
 test("a mistake in an option is told by the option's name", () => {
   assert.throws(
-    () => configurationForService("link://x", "8000"),
+    () => configurationForService("links://x", "8000"),
     (error) => {
       assert.ok(error instanceof ConfigurationError);
       const [service, listen] = error.problems.map(formatProblem);
-      assert.match(service ?? "", /^--service: link services are not built yet/);
+      assert.match(service ?? "", /^--service: links: is not built yet/);
       assert.match(listen ?? "", /^--listen: needs a colon before the port/);
       return true;
     },

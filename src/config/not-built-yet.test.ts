@@ -32,10 +32,8 @@ const UNBUILT: [path: string, text: string][] = [
   ["hubs.chat.dialect", hub("▲dialect: azure")],
   ["hubs.chat.dialect", hub("▲dialect: aws")],
   ["hubs.chat.dialect", hub("▲dialect: websocket-over-http")],
-  ["hubs.chat.service", "hubs:\n  chat:\n    ▲service: link://127.0.0.1:7000\n"],
   ["hubs.chat.service", "hubs:\n  chat:\n    ▲service: links://127.0.0.1:7000\n"],
-  ["hubs.chat.service", "hubs:\n  chat:\n    ▲service: link+unix:///run/a\n"],
-  ["hubs.chat.service.url", "hubs: { chat: { service: { ▲url: link://a } } }"],
+  ["hubs.chat.service.url", "hubs: { chat: { service: { ▲url: links://a } } }"],
   ...[
     "connectionsPerAddressMax",
     "newConnectionsPerAddressPerSecond",

@@ -23,9 +23,8 @@ const schemes =
   (value: unknown) =>
     typeof value === "string" && known.some((scheme) => value.toLowerCase().startsWith(scheme));
 
-const linkSentence =
-  'link services are not built yet; use an http:, https: or nats: service, or "echo:"';
-const isLink = schemes("link:", "links:", "link+unix:");
+const linksSentence = "links: is not built yet; use link: within your network, or link+unix:";
+const isLinks = schemes("links:");
 
 const rows: readonly Row[] = [
   {
@@ -60,8 +59,8 @@ const rows: readonly Row[] = [
     refused: oneOf("azure", "aws", "websocket-over-http"),
     sentence: "this dialect is not built yet; set it to cloudevents, or remove it",
   },
-  { path: "hubs.*.service", refused: isLink, sentence: linkSentence },
-  { path: "hubs.*.service.url", refused: isLink, sentence: linkSentence },
+  { path: "hubs.*.service", refused: isLinks, sentence: linksSentence },
+  { path: "hubs.*.service.url", refused: isLinks, sentence: linksSentence },
   {
     path: "profile",
     refused: any,

@@ -54,12 +54,37 @@ test("a mapping says where else NATS is, who we are, and how events travel", () 
   });
 });
 
+test("a link: URL is a service's instance, and a mapping names more of them", () => {
+  const { service, auth } = hubOf("link://127.0.0.1:7000");
+  assert.deepEqual(service, { kind: "link", addresses: ["link://127.0.0.1:7000"] });
+  assert.equal(auth.connect, true);
+  const { service: several } = hubOf(`
+      url: link://a.example:7000
+      servers: ['link://[::1]:7001', link+unix:///run/chat.sock, link://a.example:7000]`);
+  const addresses = ["link://a.example:7000", "link://[::1]:7001", "link+unix:///run/chat.sock"];
+  assert.deepEqual(several, { kind: "link", addresses });
+});
+
 describe("a mistake about a service is told at its key:", () => {
   const cases: [string, string, string][] = [
     ["nats://", "service", "is no nats: URL; write it like nats://127.0.0.1:4222"],
     ["nats:a", "service", "is no nats: URL"],
     ["nats://me:secret@a", "service", "holds a user name or password; set user and password"],
     ["nats://a/b", "service", "has more than a host and a port"],
+    ["link://a", "service", "with a host and a port, like link://127.0.0.1:7000"],
+    ["link:a:7000", "service", "is no link: URL"],
+    ["link://me:x@a:7000", "service", "holds a user name or password"],
+    ["link://a:7000/path", "service", "has more than a host and a port"],
+    ["link+unix://run/a", "service", "is no path of a Unix socket"],
+    ["link+unix:///run/%20", "service", "is no path of a Unix socket"],
+    [`link+unix:///${"a".repeat(107)}`, "service", "is a path of 108 bytes"],
+    ["{ url: link://a:1, servers: [nats://b] }", "service.servers[0]", "is no address of the kind"],
+    ["{ url: link://a:1, token: x }", "service.token", "is for nats services"],
+    [
+      "{ url: http://a, servers: [link://b:1] }",
+      "service.servers",
+      "is for nats and link services",
+    ],
     ["{ url: nats://a, servers: [http://b] }", "service.servers[0]", "is no nats: URL"],
     ["{ url: nats://a, servers: [] }", "service.servers", "is empty; give it at least one"],
     ["{ url: nats://a, token: '' }", "service.token", "is empty; give it the token"],
@@ -93,11 +118,14 @@ describe("a mistake about a service is told at its key:", () => {
   }
 });
 
-test("what only http services have is refused for nats, and not ignored", () => {
+test("what only http services have is refused for others, and not ignored", () => {
   assert.deepEqual(mistakesOf("nats://a", "consent: on"), [
     "hubs.chat.consent: is for http services; set it to off, or remove it",
   ]);
   assert.deepEqual(mistakesOf("nats://a", "batch: on"), [
+    "hubs.chat.batch: is for http services; set it to off, or remove it",
+  ]);
+  assert.deepEqual(mistakesOf("link://a:7000", "batch: on"), [
     "hubs.chat.batch: is for http services; set it to off, or remove it",
   ]);
 });

@@ -7,6 +7,9 @@ import { z } from "zod";
 import type { KeyPath, Mistake } from "./problem.ts";
 import { text } from "./text.ts";
 
+/** Of `sun_path`, without its final zero (unix(7)). */
+const UNIX_PATH_BYTES_MAX = 107;
+
 type Mapping = Record<string, unknown>;
 
 export const DEFAULT_STREAM = "headgate";
@@ -16,8 +19,6 @@ export const DEFAULT_DELIVERY = "at-most-once";
 const serviceUrl = text(mistakeInServiceUrl).meta({
   examples: ["http://127.0.0.1:3000/events"],
 });
-
-const natsUrl = text(mistakeInNatsUrl).meta({ examples: ["nats://127.0.0.1:4222"] });
 
 const filled = (what: string) =>
   text((value) => (value === "" ? `is empty; give it ${what}, or remove it` : undefined));
@@ -45,13 +46,19 @@ const tls = z.strictObject({
   key: filled("a path").describe("Path of that certificate's key.").optional(),
 });
 
+const serversShape = {
+  servers: z
+    .array(text(mistakeInServer).meta({ examples: ["nats://127.0.0.1:4222"] }))
+    .min(1)
+    .describe(
+      "More servers of the same NATS cluster, as `nats:` URLs, or more instances of the same " +
+        "service, as `link:` or `link+unix:` URLs.",
+    )
+    .optional(),
+};
+
 /** Only for nats services. */
 const natsShape = {
-  servers: z
-    .array(natsUrl)
-    .min(1)
-    .describe("More servers of the same NATS cluster, as `nats:` URLs.")
-    .optional(),
   credentials: filled("a path")
     .describe("Path of a NATS credentials file; read again at each connection.")
     .optional(),
@@ -81,15 +88,23 @@ const natsShape = {
 export const service = z
   .union([
     serviceUrl,
-    z.strictObject({ url: serviceUrl.describe("The service's URL."), ...natsShape }),
+    z.strictObject({
+      url: serviceUrl.describe("The service's URL."),
+      ...serversShape,
+      ...natsShape,
+    }),
   ])
   .describe(
-    "Where events go: an `http:` or `https:` URL, a `nats:` URL, `{ url: … }` with more, or " +
-      '`"echo:"`, which sends every message back.',
+    "Where events go: an `http:` or `https:` URL, a `link:` or `link+unix:` one, a `nats:` URL, " +
+      '`{ url: … }` with more, or `"echo:"`, which sends every message back.',
   );
 
 export function isNatsUrl(url: unknown): boolean {
   return typeof url === "string" && /^nats:/i.test(url);
+}
+
+export function isLinkUrl(url: unknown): boolean {
+  return typeof url === "string" && /^link(?:\+unix)?:/i.test(url);
 }
 
 /** `hub` is not known to be valid; what is of a wrong type is the schema's to report. */
@@ -99,16 +114,12 @@ export function checkService(hub: Mapping, path: KeyPath): Mistake[] {
   const at = (key: string, message: string): Mistake => {
     return { path: [...path, "service", key], part: "key", message };
   };
+  const mistakes = [...checkServers(url, written, path), ...checkHttpOnly(url, hub, path)];
   if (!isNatsUrl(url)) {
-    return Object.keys(natsShape)
+    const strays = Object.keys(natsShape)
       .filter((key) => written[key] !== undefined)
       .map((key) => at(key, "is for nats services; remove it, or give url a nats: address"));
-  }
-  const mistakes: Mistake[] = [];
-  for (const key of ["consent", "batch"]) {
-    if (hub[key] !== "on") continue;
-    const message = "is for http services; set it to off, or remove it";
-    mistakes.push({ path: [...path, key], part: "value", message });
+    return [...mistakes, ...strays];
   }
   const [first, second] = ["credentials", "token", "user"].filter((key) => written[key]);
   if (second !== undefined) {
@@ -124,6 +135,31 @@ export function checkService(hub: Mapping, path: KeyPath): Mistake[] {
     mistakes.push(at("stream", "needs delivery: at-least-once; set that, or remove it"));
   }
   return [...mistakes, ...checkTls(written, at)];
+}
+
+function checkServers(url: unknown, { servers }: Mapping, path: KeyPath): Mistake[] {
+  if (servers === undefined) return [];
+  const place = [...path, "service", "servers"];
+  if (!isNatsUrl(url) && !isLinkUrl(url)) {
+    const message = "is for nats and link services; remove it, or give url such an address";
+    return [{ path: place, part: "key", message }];
+  }
+  if (!Array.isArray(servers)) return [];
+  return [...servers.entries()]
+    .filter(([, server]) => (isNatsUrl(url) ? isLinkUrl(server) : isNatsUrl(server)))
+    .map(([index]) => ({
+      path: [...place, index],
+      part: "value",
+      message: "is no address of the kind that url has; a service is reached in one way",
+    }));
+}
+
+function checkHttpOnly(url: unknown, hub: Mapping, path: KeyPath): Mistake[] {
+  if (!isNatsUrl(url) && !isLinkUrl(url)) return [];
+  const message = "is for http services; set it to off, or remove it";
+  return ["consent", "batch"]
+    .filter((key) => hub[key] === "on")
+    .map((key) => ({ path: [...path, key], part: "value", message }));
 }
 
 function checkTls(written: Mapping, at: (key: string, message: string) => Mistake): Mistake[] {
@@ -147,11 +183,12 @@ function hostOf(url: string): string {
 function mistakeInServiceUrl(text: string): string | undefined {
   if (text === "echo:") return undefined;
   if (isNatsUrl(text)) return mistakeInNatsUrl(text);
+  if (isLinkUrl(text)) return mistakeInLinkUrl(text);
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
   if (scheme !== "http" && scheme !== "https") {
     return (
-      "must be an http: or https: URL, such as http://127.0.0.1:3000/events, a nats: one, " +
-      'or "echo:"'
+      "must be an http: or https: URL, such as http://127.0.0.1:3000/events, a link:, " +
+      'link+unix: or nats: one, or "echo:"'
     );
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -162,6 +199,33 @@ function mistakeInServiceUrl(text: string): string | undefined {
     return "holds a user name or password; remove it, and let the service check signingKeys";
   }
   if (text.includes("#")) return 'has a fragment, which is never sent; remove it from the "#" on';
+  return undefined;
+}
+
+function mistakeInServer(text: string): string | undefined {
+  return isLinkUrl(text) ? mistakeInLinkUrl(text) : mistakeInNatsUrl(text);
+}
+
+function mistakeInLinkUrl(text: string): string | undefined {
+  if (/^link\+unix:/i.test(text)) {
+    const path = /^link\+unix:\/\/(\/[^?#%]+)$/i.exec(text)?.[1];
+    if (path === undefined) {
+      return "is no path of a Unix socket; write it like link+unix:///run/service.sock";
+    }
+    const bytes = Buffer.byteLength(path);
+    if (bytes <= UNIX_PATH_BYTES_MAX) return undefined;
+    return `is a path of ${bytes} bytes, and a Unix socket's has ${UNIX_PATH_BYTES_MAX} at most`;
+  }
+  const url = /^link:\/\/[^/]/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.hostname === "" || url.port === "") {
+    return "is no link: URL; write it with a host and a port, like link://127.0.0.1:7000";
+  }
+  if (url.username !== "" || url.password !== "") {
+    return "holds a user name or password; remove it, and let the service check signingKeys";
+  }
+  if (url.pathname.length > 1 || url.search !== "" || url.hash !== "") {
+    return "has more than a host and a port; remove what is behind them";
+  }
   return undefined;
 }
 

@@ -25,7 +25,13 @@ import {
 } from "./problem.ts";
 import { configurationSchema, type ParsedConfiguration, type ParsedHub } from "./schema.ts";
 import { child, type SchemaNode, schemaRoot, takes } from "./schema-node.ts";
-import { DEFAULT_DELIVERY, DEFAULT_PREFIX, DEFAULT_STREAM, isNatsUrl } from "./service.ts";
+import {
+  DEFAULT_DELIVERY,
+  DEFAULT_PREFIX,
+  DEFAULT_STREAM,
+  isLinkUrl,
+  isNatsUrl,
+} from "./service.ts";
 
 /** What defaults depend on. */
 export interface Machine {
@@ -147,11 +153,13 @@ function completeService(written: ParsedHub["service"]): ServiceConfiguration {
     ...more
   }: Exclude<typeof written, string> = typeof written === "string" ? { url: written } : written;
   if (url === "echo:") return { kind: "echo" };
+  const addresses = [...new Set([url, ...servers])];
+  if (isLinkUrl(url)) return { kind: "link", addresses };
   if (!isNatsUrl(url)) return { kind: "http", url };
   return {
     ...more,
     kind: "nats",
-    servers: [...new Set([url, ...servers])],
+    servers: addresses,
     delivery: more.delivery ?? DEFAULT_DELIVERY,
     stream: more.stream ?? DEFAULT_STREAM,
     prefix: more.prefix ?? DEFAULT_PREFIX,

@@ -25,7 +25,7 @@ export function slotOf(place: number): number {
   return place & (SLOTS_MAX - 1);
 }
 
-function generationOf(place: number): number {
+export function generationOf(place: number): number {
   return Math.floor(place / SLOTS_MAX);
 }
 

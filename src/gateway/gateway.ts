@@ -6,8 +6,6 @@
 import type { Answer, Command } from "../bus/command.ts";
 import type { Configuration, HubConfiguration } from "../config/configuration.ts";
 import { Budget } from "../core/budget.ts";
-import { SLOTS_MAX } from "../core/connection-id.ts";
-import { HeadgateError } from "../core/error.ts";
 import type { Log } from "../core/log.ts";
 import { Histogram } from "../metrics/histogram.ts";
 import type { WorkerCounts } from "../metrics/worker-counts.ts";
@@ -17,6 +15,7 @@ import { TICK_MS } from "../reactor/ticks.ts";
 import type { Upstream, UpstreamSink } from "../upstreams/upstream.ts";
 import { AcceptPauses } from "./accept-pauses.ts";
 import { Admission } from "./admission.ts";
+import { capacityOf } from "./capacity.ts";
 import { Clocks } from "./clocks.ts";
 import { Commands } from "./commands.ts";
 import { openCompression } from "./compression.ts";
@@ -39,10 +38,6 @@ import { Reception } from "./reception.ts";
 import { Shedding } from "./shedding.ts";
 import { HubSink } from "./sink.ts";
 
-/** Descriptors left for files, the bus and whatever else a process opens. */
-const DESCRIPTORS_KEPT = 512;
-/** Slots beyond `connectionsMax`, to tell those who come too late. */
-const REFUSING_SLOTS = 64;
 /** Whatever `closeTimeoutMs` says, a stop does not take longer. */
 const STOP_MS_MAX = 8000;
 /** Of that at the most, acknowledgements are waited for; the rest is for close frames. */
@@ -51,7 +46,13 @@ const STOP_SETTLE_MS_MAX = 5000;
 const TRIM_TICKS = 2000 / TICK_MS;
 const ETIMEDOUT = 110;
 
-export type OpenUpstream = (hubName: string, hub: HubConfiguration, sink: UpstreamSink) => Upstream;
+/** A carrier may dial sockets of its own through the worker's reactor. */
+export type OpenUpstream = (
+  hubName: string,
+  hub: HubConfiguration,
+  sink: UpstreamSink,
+  reactor: Reactor,
+) => Upstream;
 
 export interface GatewayOptions {
   configuration: Configuration;
@@ -94,9 +95,11 @@ export class Gateway {
     this.#acceptPauses = new AcceptPauses(options.log);
     const { configuration, binding, nonce } = options;
     const { limits } = configuration;
-    this.#connectionsMax = this.#readConnectionsMax(binding.raiseDescriptorLimit());
+    const descriptorLimit = binding.raiseDescriptorLimit();
+    const { connectionsMax, slotsMax } = capacityOf(configuration, descriptorLimit);
+    options.log.info({ descriptorLimit, connectionsMax }, "descriptor limit raised");
+    this.#connectionsMax = connectionsMax;
     this.#budget = new Budget(limits.bufferBudgetBytes);
-    const slotsMax = this.#connectionsMax + configuration.listen.length + REFUSING_SLOTS;
     const reactor = new Reactor(binding, slotsMax, this.#budget, this.#events());
     const connections = new ConnectionTable(slotsMax);
     this.#reactor = reactor;
@@ -358,33 +361,10 @@ export class Gateway {
     };
     for (const [name, hubConfiguration] of Object.entries(configuration.hubs)) {
       const hub = new Hub(name, this.#hubs.length, hubConfiguration);
-      hub.upstream = openUpstream(name, hubConfiguration, new HubSink(hub, parts));
+      hub.upstream = openUpstream(name, hubConfiguration, new HubSink(hub, parts), this.#reactor);
       for (const path of hubConfiguration.paths) router.add(path, hub.index);
       this.#hubs.push(hub);
     }
     return router;
-  }
-
-  /** What the descriptors allow, less what services may take. */
-  #readConnectionsMax(descriptorLimit: number): number {
-    const { hubs, limits } = this.#options.configuration;
-    const forServices = Object.values(hubs)
-      .filter((hub) => hub.service.kind !== "echo")
-      .reduce((sum, hub) => sum + hub.limits.serviceInflightMax, 0);
-    const possible = Math.min(
-      descriptorLimit - DESCRIPTORS_KEPT - forServices,
-      // Where descriptors have no limit, a connection id still names no more slots than these.
-      SLOTS_MAX - this.#options.configuration.listen.length - REFUSING_SLOTS,
-    );
-    const connectionsMax = limits.connectionsMax === 0 ? possible : limits.connectionsMax;
-    this.#options.log.info({ descriptorLimit, connectionsMax }, "descriptor limit raised");
-    if (connectionsMax <= possible && connectionsMax > 0) return connectionsMax;
-    throw new HeadgateError(
-      "HG_DESCRIPTORS_TOO_FEW",
-      `connectionsMax is ${connectionsMax}, but ${descriptorLimit} descriptors allow ` +
-        `${Math.max(0, possible)} for a worker (${forServices} are for services, ` +
-        `${DESCRIPTORS_KEPT} for the rest): raise the limit of open files (ulimit -n, or ` +
-        "LimitNOFILE in systemd), or lower connectionsMax or serviceInflightMax",
-    );
   }
 }

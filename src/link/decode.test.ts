@@ -48,7 +48,7 @@ describe("a frame there and back", () => {
     for (const kind of [...gatewayFrames, ...serviceFrames] as fc.Arbitrary<frames.Frame>[]) {
       for (const { type } of fc.sample(kind, { seed: testSeed(), numRuns: 40 })) tried.add(type);
     }
-    assert.equal(types.length, 23);
+    assert.equal(types.length, 24);
     assert.deepEqual(
       types.filter((type) => !tried.has(type)),
       [],

@@ -9,6 +9,7 @@ import {
   ACKNOWLEDGE,
   ANSWER_BINARY,
   ANSWER_TEXT,
+  CLOSE,
   COMMAND,
   CONNECT,
   CONNECT_ANSWER,
@@ -115,6 +116,8 @@ function readGatewayBody(type: number, body: BodyReader): GatewayFrame | undefin
     }
     case GATEWAY_GOODBYE:
       return { type };
+    case CLOSE:
+      return { type, channel: body.u32() };
     default:
       return undefined;
   }

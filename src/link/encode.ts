@@ -9,6 +9,7 @@ import {
   ACKNOWLEDGE,
   ANSWER_BINARY,
   ANSWER_TEXT,
+  CLOSE,
   COMMAND,
   CONNECT,
   CONNECT_ANSWER,
@@ -97,6 +98,9 @@ function writeBody(writer: FrameWriter, frame: Frame): void {
       writer.text(frame.error);
       return;
     case GATEWAY_GOODBYE:
+      return;
+    case CLOSE:
+      writer.u32(frame.channel);
       return;
     default:
       writeServiceBody(writer, frame);

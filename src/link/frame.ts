@@ -26,6 +26,7 @@ export const DISCONNECTED = 0x07;
 export const PING = 0x08;
 export const RESULT = 0x09;
 export const GATEWAY_GOODBYE = 0x0a;
+export const CLOSE = 0x0b;
 export const WELCOME = 0x41;
 export const CONNECT_ANSWER = 0x42;
 export const ACKNOWLEDGE = 0x43;
@@ -130,6 +131,12 @@ export interface Result {
   error: string;
 }
 
+/** The gateway gave the channel up: what is under way on it comes again on another one. */
+export interface Close {
+  type: typeof CLOSE;
+  channel: number;
+}
+
 export interface Goodbye {
   type: typeof GATEWAY_GOODBYE | typeof SERVICE_GOODBYE;
 }
@@ -213,7 +220,8 @@ export type GatewayFrame =
   | Disconnected
   | (Ping & { type: typeof PING })
   | Result
-  | (Goodbye & { type: typeof GATEWAY_GOODBYE });
+  | (Goodbye & { type: typeof GATEWAY_GOODBYE })
+  | Close;
 
 export type ServiceFrame =
   | Welcome

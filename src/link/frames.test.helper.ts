@@ -80,6 +80,7 @@ export const gatewayFrames: fc.Arbitrary<frames.GatewayFrame>[] = [
     ...{ request: u32, matched: u32, dropped: u32, error: text },
   }),
   frame({ type: fc.constant(frames.GATEWAY_GOODBYE) }),
+  frame({ type: fc.constant(frames.CLOSE), channel: u32 }),
 ];
 
 export const serviceFrames: fc.Arbitrary<frames.ServiceFrame>[] = [

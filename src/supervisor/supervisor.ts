@@ -246,8 +246,19 @@ export class Supervisor {
 const defaultWorkerPath = fileURLToPath(new URL("../worker/main.js", import.meta.url));
 
 function hubStatus(name: string, hub: HubConfiguration, connections: number): HubStatus {
-  const { service } = hub;
-  // What stands in a query may be a secret.
-  const url = service.kind === "http" ? service.url.replace(/\?.*$/, "") : "echo:";
-  return { name, paths: hub.paths, service: url, connections };
+  return { name, paths: hub.paths, service: describeService(hub), connections };
+}
+
+function describeService({ service }: HubConfiguration): string {
+  switch (service.kind) {
+    case "echo":
+      return "echo:";
+    case "http":
+      // What stands in a query may be a secret.
+      return service.url.replace(/\?.*$/, "");
+    case "link":
+      return service.addresses.join(", ");
+    case "nats":
+      return service.servers.join(", ");
+  }
 }

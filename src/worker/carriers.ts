@@ -16,6 +16,7 @@ export async function loadCarriers(
   const kinds = new Set(Object.values(configuration.hubs).map((hub) => hub.service.kind));
   const http = kinds.has("http") ? await import("../upstreams/http/http-upstream.ts") : undefined;
   const nats = kinds.has("nats") ? await import("../upstreams/nats/nats-upstream.ts") : undefined;
+  const link = kinds.has("link") ? await import("../upstreams/link/link-upstream.ts") : undefined;
   const { name, limits } = configuration;
   const { lifecycleQueueMax, connectionStateBytesMax } = limits;
   const { nameBytesMax, groupsPerConnectionMax, pushBytesMax } = limits;
@@ -23,7 +24,7 @@ export async function loadCarriers(
     ...{ name, lifecycleQueueMax, connectionStateBytesMax, nameBytesMax },
     ...{ groupsPerConnectionMax, pushBytesMax },
   };
-  return (hubName, hub, sink) => {
+  return (hubName, hub, sink, reactor) => {
     const { service, signingKeys, consent, batch } = hub;
     const own = { ...rules, signingKeys, limits: hub.limits };
     switch (service.kind) {
@@ -33,6 +34,12 @@ export async function loadCarriers(
         assert(http !== undefined, "the carrier of every kind in use was loaded");
         const settings = { ...own, url: service.url, consent, batch };
         return new http.HttpUpstream({ hub: hubName, configuration: settings, sink, log });
+      }
+      case "link": {
+        assert(link !== undefined, "the carrier of every kind in use was loaded");
+        const settings = { ...own, service };
+        const options = { hub: hubName, nonce, reactor, configuration: settings, sink, log };
+        return new link.LinkUpstream(options);
       }
       case "nats": {
         assert(nats !== undefined, "the carrier of every kind in use was loaded");

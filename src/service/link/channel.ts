@@ -11,7 +11,9 @@ export class Channel {
   owed = 0;
   /** One of its events is under way, or it is waited for elsewhere; the others queue up. */
   busy: Promise<unknown> | undefined;
-  /** Rejected: what is still under way for it is ignored. */
+  /** That event, as long as it counts against the link's credit. */
+  underWay: ServiceEvent | undefined;
+  /** Rejected, or given up by the gateway: what is still under way for it is ignored. */
   isOver = false;
   readonly #waiting: ServiceEvent[] = [];
 

@@ -5,6 +5,7 @@
 import { HeadgateError } from "../../core/error.ts";
 import type { LinkFault } from "../../link/fault.ts";
 import {
+  type Close,
   type Connected,
   type Disconnected,
   MESSAGE_TEXT,
@@ -108,6 +109,20 @@ export class LinkEvents {
     return this.#take(channel, new DisconnectedEvent(connection, undefined, frame.timeMs, frame));
   }
 
+  /** The gateway gave a channel up: what is under way ends before what comes of it on another. */
+  close({ channel: number }: Close): LinkFault | undefined {
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return this.#judgeUnknown(number);
+    const { busy, connection, underWay } = channel;
+    channel.isOver = true;
+    channel.underWay = undefined;
+    this.#channels.delete(number);
+    for (const event of channel.drop()) this.#release(event);
+    if (underWay !== undefined) this.#release(underWay);
+    if (busy !== undefined) this.#lines.run(connection.id, "link", () => busy);
+    return undefined;
+  }
+
   /** The link is gone: what is under way goes on, and what waits comes again elsewhere. */
   abandon(): void {
     this.#isOver = true;
@@ -140,8 +155,10 @@ export class LinkEvents {
   }
 
   #follow(channel: Channel, event: ServiceEvent, outcome: Promise<Outcome>): void {
+    channel.underWay = event;
     channel.busy = outcome.then((settled) => {
-      this.#release(event);
+      if (channel.underWay !== undefined) this.#release(event);
+      channel.underWay = undefined;
       this.#answer(channel, event, settled);
       this.#proceed(channel);
     });

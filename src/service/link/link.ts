@@ -8,6 +8,7 @@ import { decodeGatewayFrame } from "../../link/decode.ts";
 import type { LinkFault } from "../../link/fault.ts";
 import { isFault } from "../../link/fault.ts";
 import {
+  CLOSE,
   CONNECT,
   CONNECT_ANSWER,
   CONNECTED,
@@ -199,6 +200,8 @@ export class Link {
         this.#commands.settle(frame);
         this.#endWhenIdle();
         return undefined;
+      case CLOSE:
+        return this.#events.close(frame);
       case GATEWAY_GOODBYE:
         // It closes the link when all is acknowledged, which needs nothing of us.
         return undefined;

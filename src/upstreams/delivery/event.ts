@@ -35,6 +35,11 @@ export class EventIds {
 
 export const CONNECTED_BODY: Buffer = Buffer.from("{}");
 
+/** What `writeDisconnectedBody` wrote. */
+export function readDisconnectedBody(body: Buffer): { reason: string; code: number } {
+  return JSON.parse(body.toString()) as { reason: string; code: number };
+}
+
 export function writeDisconnectedBody(reason: string, code: number): Buffer {
   return Buffer.from(JSON.stringify({ reason, code }));
 }

@@ -20,8 +20,9 @@ export interface QueuedEvent extends ServiceEvent {
   readonly name: "connected" | "message" | "disconnected";
   /** Monotonic, unlike `timeMs`. */
   readonly queuedAtMs: number;
-  /** How often it was sent. */
+  /** How often it was sent, and when the last time. */
   attempts: number;
+  sentAtMs: number;
   /** How many of the answers were failures that are not worth more than a few attempts. */
   failures: number;
 }
@@ -42,6 +43,11 @@ export class Lane {
   batchMax = Number.POSITIVE_INFINITY;
   /** How many of the first events are under way; above 0 in SENDING only. */
   sent = 0;
+  /** When the first event was sent or, if that was later, the one before it was settled. */
+  progressMs = 0;
+  /** The number of the link by which its events go, and its channel there; 0 for none. */
+  link = 0;
+  channel = 0;
   /** The client is being closed for what its service did: its messages are not taken any more. */
   failed = false;
   /** `disconnected` was called: the sink does not know the place any more. */

@@ -132,11 +132,14 @@ export class Lanes {
     lane.appointment = undefined;
     lane.state = SENDING;
     const first = lane.sent;
+    const now = nowMs();
+    if (first === 0) lane.progressMs = now;
     lane.sent += count;
     for (let index = first; index < lane.sent; index += 1) {
       const event = lane.events[index];
       assert(event !== undefined);
       event.attempts += 1;
+      event.sentAtMs = now;
       if (event.attempts > 1) this.#retries += 1;
     }
     if (this.#isPipelined && lane.events.length > lane.sent) this.#ready.add(lane);
@@ -166,6 +169,7 @@ export class Lanes {
       this.#finish(lane, event, verdict);
     }
     if (lane.sent === 0) this.#advance(lane);
+    else lane.progressMs = nowMs();
   }
 
   /**

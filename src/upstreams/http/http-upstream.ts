@@ -239,6 +239,7 @@ export class HttpUpstream implements Upstream {
       contentType,
       body,
       attempts: 0,
+      sentAtMs: 0,
       failures: 0,
     };
   }

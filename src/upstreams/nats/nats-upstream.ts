@@ -244,6 +244,7 @@ export class NatsUpstream implements Upstream {
       timeMs: Date.now(),
       queuedAtMs: nowMs(),
       attempts: 0,
+      sentAtMs: 0,
       failures: 0,
     };
   }

@@ -1,0 +1,174 @@
+/**
+ * The instances of a service: for each address one link, which is dialled again whenever it is
+ * lost. Names are looked up again meanwhile, so that instances may come and go.
+ */
+import type { Log } from "../../core/log.ts";
+import type { LinkFault } from "../../link/fault.ts";
+import type { Agenda, Appointment } from "../delivery/agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
+import type { QuietLog } from "../delivery/quiet-log.ts";
+import { backoffMs } from "../delivery/retry.ts";
+import { type Address, describeAddress, isName, type Resolve } from "./address.ts";
+import { Link, type LinkEvents, type LinkGreeting } from "./link.ts";
+import { seedOf } from "./rendezvous.ts";
+import type { LinkReactor } from "./socket.ts";
+
+const DIAL_BASE_MS = 100;
+/** With the time that a connection may take, recovery begins within 5 s. */
+const DIAL_CAP_MS = 2000;
+const LOOKUP_INTERVAL_MS = 30_000;
+/** Of one hub, whatever its names stand for. */
+const INSTANCES_MAX = 64;
+
+export interface InstancesParts {
+  reactor: LinkReactor;
+  agenda: Agenda;
+  log: Log;
+  quietLog: QuietLog;
+  fields: object;
+  addresses: readonly Address[];
+  connectTimeoutMs: number;
+  greeting: LinkGreeting;
+  resolve: Resolve;
+  random: () => number;
+  /** A link could not be made, or not be kept; `cause` says why. */
+  failed: (cause: string) => void;
+  events: Pick<LinkEvents, "frame" | "leaving" | "read" | "second" | "welcomed">;
+  /** One that was welcomed. */
+  lost: (link: Link) => void;
+}
+
+interface Instance {
+  address: Address;
+  link: Link | undefined;
+  /** Attempts in a row that came to nothing, or to a fault. */
+  failures: number;
+  redial: Appointment | undefined;
+  /** Its name does not stand for it any more: it is not dialled again. */
+  isGone: boolean;
+}
+
+export class Instances {
+  readonly #parts: InstancesParts;
+  readonly #instances = new Map<string, Instance>();
+  #lastId = 0;
+  #lookup: Appointment | undefined;
+  #lookupFailures = 0;
+  #isClosed = false;
+
+  constructor(parts: InstancesParts) {
+    this.#parts = parts;
+  }
+
+  open(): void {
+    const names = this.#parts.addresses.filter(isName);
+    this.#keep(this.#parts.addresses.filter((address) => !isName(address)));
+    if (names.length > 0) void this.#lookUp(names);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#parts.agenda.cancel(this.#lookup);
+    for (const { link, redial } of this.#instances.values()) {
+      this.#parts.agenda.cancel(redial);
+      link?.close();
+    }
+  }
+
+  async #lookUp(names: readonly Address[]): Promise<void> {
+    const { agenda, addresses, failed, fields, quietLog, random, resolve } = this.#parts;
+    const fixed = addresses.filter((address) => !isName(address));
+    let delayMs = LOOKUP_INTERVAL_MS;
+    try {
+      const found = await Promise.all(
+        names.map(async ({ host, port }) => {
+          return (await resolve(host)).map((address) => ({ host: address, port }));
+        }),
+      );
+      this.#lookupFailures = 0;
+      this.#keep([...fixed, ...found.flat()]);
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      quietLog.say("warn", { ...fields, cause }, "the name of a service cannot be looked up");
+      delayMs = backoffMs(this.#lookupFailures, DIAL_BASE_MS, DIAL_CAP_MS, random());
+      this.#lookupFailures += 1;
+      failed(cause);
+    }
+    if (this.#isClosed) return;
+    this.#lookup = agenda.at(nowMs() + delayMs, () => void this.#lookUp(names));
+  }
+
+  /** These are the instances now; a link to another one lives on until it is lost. */
+  #keep(addresses: readonly Address[]): void {
+    if (this.#isClosed) return;
+    const { fields, quietLog } = this.#parts;
+    const named = new Map(addresses.map((address) => [describeAddress(address), address]));
+    for (const [name, instance] of this.#instances) {
+      instance.isGone = !named.has(name);
+      if (!instance.isGone || instance.link !== undefined) continue;
+      this.#parts.agenda.cancel(instance.redial);
+      this.#instances.delete(name);
+    }
+    for (const [name, address] of named) {
+      if (this.#instances.has(name)) continue;
+      if (this.#instances.size >= INSTANCES_MAX) {
+        const sentence = `a service has more than ${INSTANCES_MAX} addresses; the others are left`;
+        quietLog.say("warn", fields, sentence);
+        return;
+      }
+      const instance = { address, link: undefined, failures: 0, redial: undefined, isGone: false };
+      this.#instances.set(name, instance);
+      this.#dial(instance);
+    }
+  }
+
+  #dial(instance: Instance): void {
+    const { agenda: _, connectTimeoutMs, events, greeting, reactor } = this.#parts;
+    const { address } = instance;
+    this.#lastId += 1;
+    const seed = seedOf(describeAddress(address));
+    const options = { id: this.#lastId, seed, reactor, address, connectTimeoutMs, greeting };
+    try {
+      instance.link = new Link(options, {
+        ...events,
+        welcomed: (link) => {
+          const { fields, log } = this.#parts;
+          log.info({ ...fields, instance: describeAddress(address) }, "linked to the service");
+          events.welcomed(link);
+        },
+        lost: (link, cause, fault) => this.#lost(instance, link, cause, fault),
+      });
+    } catch (error) {
+      this.#failed(instance, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #lost(instance: Instance, link: Link, cause: string, fault: LinkFault | undefined): void {
+    const { fields, lost, quietLog } = this.#parts;
+    instance.link = undefined;
+    const details = { ...fields, instance: describeAddress(instance.address), cause };
+    if (fault !== undefined) {
+      const sentence =
+        "the service broke the rules of the link, which was closed; it is dialled again";
+      quietLog.say("error", { ...details, fault: fault.fault }, sentence);
+    } else if (link.isWelcome) {
+      quietLog.say("warn", details, "a link to the service was lost; it is dialled again");
+      instance.failures = 0;
+    }
+    if (link.isWelcome) lost(link);
+    this.#failed(instance, cause);
+  }
+
+  #failed(instance: Instance, cause: string): void {
+    const { agenda, failed, random } = this.#parts;
+    failed(cause);
+    if (this.#isClosed) return;
+    if (instance.isGone) {
+      this.#instances.delete(describeAddress(instance.address));
+      return;
+    }
+    const delayMs = backoffMs(instance.failures, DIAL_BASE_MS, DIAL_CAP_MS, random());
+    instance.failures += 1;
+    instance.redial = agenda.at(nowMs() + delayMs, () => this.#dial(instance));
+  }
+}

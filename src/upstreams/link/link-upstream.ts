@@ -1,0 +1,308 @@
+/**
+ * A hub's service behind link:// or link+unix://: this worker's own sockets to each instance of
+ * it. This file makes events of calls and wires the parts; how links, routes, delivery, connects
+ * and commands work is in the files beside it.
+ */
+import type { HubLimits, LinkServiceConfiguration } from "../../config/configuration.ts";
+import type { Log } from "../../core/log.ts";
+import type { MessageOpcode } from "../../core/opcode.ts";
+import { TEXT } from "../../core/opcode.ts";
+import type { LinkFault } from "../../link/fault.ts";
+import { COMMAND, CONNECT_ANSWER, type ServiceFrame } from "../../link/frame.ts";
+import { Histogram } from "../../metrics/histogram.ts";
+import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
+import { Agenda, nowMs } from "../delivery/agenda.ts";
+import type { EventName } from "../delivery/event.ts";
+import {
+  BINARY_TYPE,
+  CONNECTED_BODY,
+  JSON_TYPE,
+  TEXT_TYPE,
+  writeDisconnectedBody,
+} from "../delivery/event.ts";
+import type { QueuedEvent } from "../delivery/lane.ts";
+import { Lanes } from "../delivery/lanes.ts";
+import { Losses } from "../delivery/losses.ts";
+import { QuietLog } from "../delivery/quiet-log.ts";
+import type {
+  ConnectAnswer,
+  ConnectionFacts,
+  ConnectRequest,
+  MessageOutcome,
+  Upstream,
+  UpstreamSink,
+} from "../upstream.ts";
+import { HELD } from "../upstream.ts";
+import { parseLinkUrl, type Resolve, resolveByName } from "./address.ts";
+import { Commands } from "./commands.ts";
+import { Connects } from "./connects.ts";
+import { Delivery } from "./delivery.ts";
+import { Homes } from "./homes.ts";
+import { Instances } from "./instances.ts";
+import type { Link } from "./link.ts";
+import { Outage } from "./outage.ts";
+import { Routes } from "./routes.ts";
+import type { LinkReactor } from "./socket.ts";
+
+export interface LinkUpstreamConfiguration {
+  service: LinkServiceConfiguration;
+  /** The gateway's name. */
+  name: string;
+  signingKeys: readonly string[];
+  limits: HubLimits;
+  lifecycleQueueMax: number;
+  connectionStateBytesMax: number;
+  nameBytesMax: number;
+  groupsPerConnectionMax: number;
+  pushBytesMax: number;
+}
+
+export interface LinkUpstreamOptions {
+  hub: string;
+  /** What the ids of this worker's connections begin with. */
+  nonce: string;
+  reactor: LinkReactor;
+  configuration: LinkUpstreamConfiguration;
+  sink: UpstreamSink;
+  log: Log;
+  /** In [0, 1), for jitter. */
+  random?: () => number;
+  resolve?: Resolve;
+}
+
+export interface LinkUpstreamCounts extends UpstreamCounts {
+  heldMessages: number;
+  heldBytes: number;
+  /** Links over which new events may go. */
+  links: number;
+}
+
+/** Beside the payload, in a frame of the service: names, ids that are left out, a content type. */
+const FRAME_MARGIN_BYTES = 64 << 10;
+
+export class LinkUpstream implements Upstream {
+  readonly #sink: UpstreamSink;
+  readonly #agenda = new Agenda();
+  readonly #log: QuietLog;
+  readonly #losses: Losses;
+  readonly #lanes: Lanes;
+  readonly #routes: Routes;
+  readonly #delivery: Delivery;
+  readonly #connects: Connects;
+  readonly #commands: Commands;
+  readonly #instances: Instances;
+  readonly #outage: Outage;
+  readonly #durations: Record<EventName, Histogram> = {
+    connect: new Histogram(),
+    connected: new Histogram(),
+    message: new Histogram(),
+    disconnected: new Histogram(),
+  };
+  #abandonedCount = 0;
+  #isClosing = false;
+  /** Set while closing waits for what is held. */
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: LinkUpstreamOptions) {
+    const { hub, configuration, log, nonce, reactor, sink } = options;
+    const { limits, pushBytesMax, service } = configuration;
+    const random = options.random ?? Math.random;
+    const observe = (event: EventName, durationMs: number) => {
+      this.#durations[event].observe(durationMs / 1000);
+    };
+    const wake = () => this.#begin();
+    const agenda = this.#agenda;
+    const fields = { hub, service: service.addresses.join(",") };
+    const quietLog = new QuietLog(log, agenda);
+    const losses = new Losses(quietLog, fields);
+    const homes = new Homes(reactor.slots.capacity);
+    const routes = new Routes(homes);
+    const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
+    const lanes = new Lanes({ ...kept, ready: routes, isPipelined: true });
+    this.#sink = sink;
+    this.#log = quietLog;
+    this.#losses = losses;
+    this.#lanes = lanes;
+    this.#routes = routes;
+    this.#outage = new Outage(log, fields);
+    this.#delivery = new Delivery({ ...configuration, lanes, routes, sink, observe });
+    this.#connects = new Connects({
+      ...{ routes, agenda, rules: configuration, log: quietLog, fields, observe, wake },
+      serviceResponseBytesMax: limits.serviceResponseBytesMax,
+      whyNoLink: () => (this.#isClosing ? "the gateway is closing" : this.#outage.cause),
+    });
+    this.#commands = new Commands(sink, configuration);
+    this.#instances = new Instances({
+      ...{ reactor, agenda, log, quietLog, fields, random },
+      addresses: service.addresses.map(parseLinkUrl),
+      connectTimeoutMs: limits.serviceConnectTimeoutMs,
+      greeting: {
+        ...{ gateway: configuration.name, hub, nonce, signingKeys: configuration.signingKeys },
+        frameBytesMax: Math.max(pushBytesMax, limits.serviceResponseBytesMax) + FRAME_MARGIN_BYTES,
+      },
+      resolve: options.resolve ?? resolveByName,
+      failed: (cause) => this.#failed(cause),
+      events: this.#linkEvents(),
+      lost: (link) => this.#lost(link),
+    });
+    lanes.setBlocked(true);
+    this.#instances.open();
+  }
+
+  get heldBytes(): number {
+    return this.#lanes.heldBytes;
+  }
+
+  connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
+    return this.#connects.ask(request, timeoutMs);
+  }
+
+  connected(place: number): void {
+    const event = makeEvent("connected", JSON_TYPE, CONNECTED_BODY);
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
+  }
+
+  message(
+    place: number,
+    number: number,
+    opcode: MessageOpcode,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): MessageOutcome {
+    const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
+    const body = Buffer.from(bytes.subarray(offset, offset + length));
+    const event = makeEvent("message", contentType, body, number);
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    return HELD;
+  }
+
+  disconnected(place: number, reason: string, code: number): void {
+    const event = makeEvent("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
+    this.#lanes.add(place, event, () => this.#sink.facts(place));
+  }
+
+  abandoned(facts: ConnectionFacts, reason: string, code: number): void {
+    const event = makeEvent("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
+    this.#abandonedCount += 1;
+    this.#lanes.add(-this.#abandonedCount, event, () => facts);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.#connects.retry();
+    if (!this.#isEmpty()) {
+      await new Promise<void>((resolve) => {
+        const timeout = this.#agenda.at(nowMs() + timeoutMs, resolve);
+        this.#whenEmpty = () => {
+          this.#agenda.cancel(timeout);
+          resolve();
+        };
+      });
+    }
+    this.#lanes.close();
+    this.#instances.close();
+    this.#log.flush();
+    this.#agenda.clear();
+  }
+
+  counts(): LinkUpstreamCounts {
+    let inflight = this.#connects.inflight;
+    let links = 0;
+    for (const link of this.#routes.links.values()) {
+      inflight += link.eventsUnderWay;
+      if (link.isOpen) links += 1;
+    }
+    return {
+      ...this.#lanes.counts(),
+      carrier: "link",
+      inflight,
+      dropped: { ...this.#losses.dropped },
+      abandoned: { ...this.#losses.abandoned },
+      durations: Object.fromEntries(
+        Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
+      ),
+      links,
+    };
+  }
+
+  #linkEvents() {
+    return {
+      welcomed: (link: Link) => {
+        this.#routes.opened(link);
+        this.#outage.ended();
+        this.#lanes.setBlocked(false);
+        this.#connects.retry();
+        this.#begin();
+      },
+      frame: (link: Link, frame: ServiceFrame) => this.#take(link, frame),
+      leaving: (link: Link) => {
+        this.#routes.leaving(link);
+        this.#lanes.setBlocked(!this.#routes.isOpen);
+      },
+      second: (link: Link) => {
+        this.#delivery.second(link);
+        this.#begin();
+      },
+      read: () => this.#begin(),
+    };
+  }
+
+  #take(link: Link, frame: ServiceFrame): LinkFault | undefined {
+    if (this.#lanes.isClosed) return undefined;
+    switch (frame.type) {
+      case CONNECT_ANSWER:
+        this.#connects.answered(frame);
+        return undefined;
+      case COMMAND:
+        this.#commands.take(link, frame);
+        return undefined;
+      default:
+        return this.#delivery.frame(link, frame);
+    }
+  }
+
+  #lost(link: Link): void {
+    this.#connects.lost(link);
+    this.#commands.lost(link);
+    this.#delivery.lost(link);
+    this.#lanes.setBlocked(!this.#routes.isOpen);
+    this.#begin();
+  }
+
+  #failed(cause: string): void {
+    if (this.#routes.isOpen) return;
+    this.#outage.began(cause);
+    this.#connects.retry();
+  }
+
+  #begin(): void {
+    this.#delivery.start();
+    for (const link of this.#routes.links.values()) {
+      const isDone = link.isLeaving && link.eventsUnderWay === 0 && !this.#connects.isAsked(link);
+      if (isDone) link.end();
+    }
+    if (this.#whenEmpty !== undefined && this.#isEmpty()) this.#whenEmpty();
+  }
+
+  #isEmpty(): boolean {
+    return this.#lanes.isEmpty && this.#connects.inflight === 0;
+  }
+}
+
+/** Its id is made by the service, of its connection's and its number. */
+function makeEvent(
+  name: QueuedEvent["name"],
+  contentType: string,
+  body: Buffer,
+  messageNumber = 0,
+): QueuedEvent {
+  return {
+    ...{ name, id: "", contentType, body, messageNumber },
+    timeMs: Date.now(),
+    queuedAtMs: nowMs(),
+    attempts: 0,
+    sentAtMs: 0,
+    failures: 0,
+  };
+}
