@@ -71,6 +71,8 @@ export interface LinkUpstreamOptions {
 }
 
 export interface LinkUpstreamCounts extends UpstreamCounts {
+  /** Connections with events that are not acknowledged. */
+  lanes: number;
   heldMessages: number;
   heldBytes: number;
   /** Links over which new events may go. */
