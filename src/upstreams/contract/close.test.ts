@@ -117,6 +117,7 @@ for (const carrier of carriers) {
         stage.leave(place);
       }
       assert.deepEqual(stage.counts.dropped, { connected: 3, message: 0, disconnected: 3 });
+      assert.equal(Math.max(...Object.values(stage.counts.abandoned)), 0, "they are no messages");
       assert.ok(stage.log.has("warn", "lifecycleQueueMax"));
     });
   });

@@ -64,14 +64,3 @@ test("messages that are given up are counted by the reason, and by their kind", 
   assert.deepEqual(nonzero(counts.dropped), { message: 2, disconnected: 1 });
   assert.deepEqual([nonzero(abandoned), nonzero(dropped)], [{}, {}], "copies do not change");
 });
-
-test("events that find no room are dropped, and are no messages", async () => {
-  const bench = await startBench({ lifecycleQueueMax: 1 });
-  bench.service.respond = () => {};
-  for (const place of [1, 2]) {
-    bench.sink.open(place);
-    bench.upstream.connected(place);
-  }
-  const { abandoned, dropped } = bench.upstream.counts();
-  assert.deepEqual([nonzero(abandoned), nonzero(dropped)], [{}, { connected: 1 }]);
-});

@@ -29,20 +29,6 @@ test("connections go in parallel within the bound, each one in its order", async
   assert.deepEqual([lanes, inflight, heldBytes], [0, 0, 0]);
 });
 
-test("a connection that hangs holds up no other", async () => {
-  const bench = await startBench();
-  bench.service.respond = (received, response) => {
-    if (received.connectionId !== "connection.1") response.writeHead(204).end();
-  };
-  for (const place of [1, 2]) {
-    bench.sink.open(place);
-    for (const text of ["a", "b", "c"]) bench.say(place, text);
-  }
-  await until(() => bench.sink.count("acknowledged", 2) === 3);
-  assert.equal(bench.sink.count("acknowledged", 1), 0);
-  assert.equal(bench.upstream.counts().heldMessages, 3);
-});
-
 test("connects get through while 256 messages hang, and fill no more than the bound", async () => {
   const bench = await startBench();
   bench.service.respond = (received, response) => {

@@ -128,19 +128,6 @@ test("connected, messages and disconnected go out in their order, one at a time"
   assert.equal(new Set(bench.service.requests.map(({ id }) => id)).size, 5);
 });
 
-test("an abandoned client's disconnected goes out without a place", async () => {
-  const facts = { userId: "anna", subprotocol: undefined, connectionState: "s" };
-  bench.upstream.abandoned({ connectionId: "x.y", ...facts }, "client-gone", 1006);
-  bench.upstream.abandoned({ connectionId: "x.z", ...facts }, "client-gone", 1006);
-  await until(() => bench.service.of("disconnected").length === 2);
-  const [request] = bench.service.requests;
-  assert.equal(request?.connectionId, "x.y");
-  assert.equal(request?.headers["ce-userid"], "anna");
-  assert.equal(request?.headers["ce-connectionstate"], "s");
-  await until(() => bench.upstream.counts().lanes === 0);
-  assert.deepEqual(bench.sink.calls, []);
-});
-
 for (const [code, body] of [
   [204, undefined],
   [200, ""],
@@ -177,13 +164,6 @@ for (const [contentType, opcode] of replies) {
   });
 }
 
-test("a binary reply may be any bytes", async () => {
-  bench.service.respond = status(200, {}, Buffer.from([0xff, 0x00]));
-  bench.say(1, "m");
-  await until(() => bench.sink.count("acknowledged") === 1);
-  assert.equal(bench.sink.calls[0]?.call === "reply" && bench.sink.calls[0].text, "\xff\x00");
-});
-
 for (const code of [408, 425, 429, 502, 503, 504]) {
   test(`${code} is tried again with the same id until it is taken`, async () => {
     bench.service.respond = inTurn(status(code), status(code), status(code), status(204));
@@ -210,13 +190,6 @@ for (const code of [500, 501, 505, 599, 302, 304]) {
     assert.equal(bench.upstream.counts().dropped.message, 2);
   });
 }
-
-test("500 twice and then an answer is no failure", async () => {
-  bench.service.respond = inTurn(status(500), status(500), status(204));
-  bench.say(1, "a");
-  await until(() => bench.sink.count("acknowledged") === 1);
-  assert.equal(bench.service.requests.length, 3);
-});
 
 for (const code of [400, 401, 403, 404, 410, 413, 422]) {
   test(`${code} is tried once: the service refused the message`, async () => {
@@ -326,46 +299,4 @@ test("an idle connection owns nothing, and its facts are read anew", async () =>
   bench.say(1, "b");
   await until(() => bench.sink.count("acknowledged") === 2);
   assert.equal(bench.service.requests[1]?.headers["ce-userid"], "anna");
-});
-
-test("a message given while the last one is being acknowledged keeps its place", async () => {
-  const more = ["b", "c", "d"];
-  bench.sink.acknowledgedHook = (place) => {
-    const text = more.shift();
-    if (text !== undefined) bench.say(place, text);
-  };
-  bench.say(1, "a");
-  await until(() => bench.sink.count("acknowledged") === 4);
-  assert.deepEqual(texts(), ["a", "b", "c", "d"]);
-  assert.equal(bench.service.inflightMax, 1);
-  await until(() => bench.upstream.counts().lanes === 0);
-});
-
-test("connected settles before the first message, and a refused one harms nobody", async () => {
-  bench.service.respond = (request, response) => {
-    response.writeHead(request.event === "connected" ? 404 : 204).end();
-  };
-  bench.upstream.connected(1);
-  bench.say(1, "a");
-  await until(() => bench.sink.count("acknowledged") === 1);
-  const events = bench.service.requests.map(({ event }) => event);
-  assert.deepEqual(events, ["connected", "message"]);
-  assert.equal(bench.upstream.counts().dropped.connected, 1);
-  assert.equal(bench.sink.count("fail"), 0);
-  assert.ok(bench.log.has("warn", "it answered 404"));
-});
-
-test("lifecycle events past lifecycleQueueMax of their kind are dropped and counted", async () => {
-  await again({ lifecycleQueueMax: 2 });
-  bench.service.respond = () => {};
-  for (let place = 1; place <= 5; place += 1) {
-    bench.sink.open(place);
-    bench.upstream.connected(place);
-    bench.upstream.disconnected(place, "client-closed", 1000);
-  }
-  const { dropped, lanes } = bench.upstream.counts();
-  assert.deepEqual(dropped, { connected: 3, message: 0, disconnected: 3 });
-  assert.equal(lanes, 2);
-  assert.ok(bench.log.has("warn", "lifecycleQueueMax"));
-  assert.equal(bench.log.lines.length, 1, "the rest of a second is one more line");
 });

@@ -83,43 +83,6 @@ test("disconnected still goes out after the messages were given up", async () =>
   assert.ok(bench.service.of("message").length > 1);
 });
 
-test("what a client sent before it left is delivered, then its disconnected", async () => {
-  const bench = await startBench();
-  const { port } = bench.service;
-  await bench.service.stop();
-  bench.sink.open(1);
-  for (const text of ["a", "b"]) bench.say(1, text);
-  bench.upstream.disconnected(1, "client-gone", 1006);
-  bench.sink.known.delete(1);
-  await until(() => bench.upstream.counts().isDown);
-  bench.service.respond = (_request, response) => {
-    const headers = { "ce-connectionstate": "s", "content-type": "text/plain" };
-    response.writeHead(200, headers).end("for a client that has left");
-  };
-  await bench.service.listen(port);
-  await until(() => bench.upstream.counts().lanes === 0);
-  const seen = bench.service.requests.map(({ event, headers }) => {
-    return [event, headers["ce-connectionstate"]];
-  });
-  assert.deepEqual(seen, [
-    ["message", undefined],
-    ["message", "s"],
-    ["disconnected", "s"],
-  ]);
-  assert.deepEqual(bench.sink.calls, [], "the sink does not know the place any more");
-});
-
-test("the messages of a client that left are dropped after the hold time", async () => {
-  const bench = await startBench({ limits: { holdTimeoutMs: 40 } });
-  await bench.service.stop();
-  bench.sink.open(1);
-  for (const text of ["a", "b"]) bench.say(1, text);
-  bench.upstream.disconnected(1, "client-gone", 1006);
-  await until(() => bench.upstream.counts().lanes === 0);
-  assert.deepEqual(bench.upstream.counts().dropped, { connected: 0, message: 2, disconnected: 1 });
-  assert.deepEqual(bench.sink.calls, []);
-});
-
 test("answers that never come, break off, or come slowly are tried again with the id", async () => {
   const bench = await startBench({ limits: { serviceTimeoutMs: 60 } });
   const responds: Respond[] = [

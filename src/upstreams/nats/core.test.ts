@@ -49,24 +49,6 @@ describe("events over core NATS", { skip: natsMissing }, () => {
     assert.equal(bench.upstream.counts().heldMessages, 0);
   });
 
-  test("are never acknowledged before message() has returned", async () => {
-    const { bench } = await startBoth();
-    bench.open(1);
-    bench.say(1, "one");
-    assert.equal(bench.sink.count("acknowledged"), 0);
-    assert.equal(bench.upstream.heldBytes, 3);
-    await until(() => bench.sink.count("acknowledged", 1) === 1);
-    assert.equal(bench.upstream.heldBytes, 0);
-  });
-
-  test("tell of a client that vanished after it was let in", async () => {
-    const { bench, service } = await startBoth();
-    const none = { userId: "ann", subprotocol: undefined, connectionState: undefined };
-    bench.upstream.abandoned({ connectionId: "a.b", ...none }, "client-gone", 1006);
-    await until(() => service.of("disconnected").length === 1);
-    assert.equal(service.events[0]?.headers.get("ce-userid")?.[0], "ann");
-  });
-
   test("that no service subscribes to are lost, and the log says so", async () => {
     const bench = await startBench();
     await bench.untilReady();
@@ -76,16 +58,6 @@ describe("events over core NATS", { skip: natsMissing }, () => {
     assert.ok(bench.log.has("warn", "no service has subscribed"));
     assert.equal(bench.sink.count("execute"), 0);
     assert.equal(bench.sink.count("acknowledged", 1), 1);
-  });
-
-  test("over the server's max_payload cost the client its connection: it is too big", async () => {
-    const bench = await startBench({ server: { configuration: "max_payload: 4096" } });
-    await bench.untilReady();
-    bench.open(1);
-    bench.say(1, "x".repeat(5000));
-    await until(() => bench.sink.count("fail", 1) === 1);
-    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "message-too-big" }]);
-    assert.ok(bench.log.has("warn", "max_payload"));
   });
 });
 
@@ -123,17 +95,6 @@ describe("without a server that reads, events over core NATS", { skip: natsMissi
     );
     const heard = service.texts();
     assert.deepEqual(heard, ["one", "two", "three"].slice(3 - heard.length));
-  });
-
-  test("are given up when their hold time is over", async () => {
-    const bench = await startBench({ limits: { holdTimeoutMs: 200 } });
-    await bench.untilReady();
-    await bench.server.kill();
-    await until(() => bench.upstream.counts().isDown);
-    bench.open(1);
-    bench.say(1, "one");
-    await until(() => bench.sink.count("fail", 1) === 1);
-    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "service-unavailable" }]);
   });
 
   test("that were on their way are told of when the connection is lost", async () => {
@@ -183,14 +144,6 @@ describe("a connect event over NATS", { skip: natsMissing }, () => {
     const answer = await bench.upstream.connect(connectRequest, 50);
     assert.equal("status" in answer && answer.status, 503);
     assert.ok(bench.log.has("warn", "no service answered in time"));
-  });
-
-  test("while NATS is not there is 503", async () => {
-    const { bench } = await startBoth();
-    await bench.server.stop();
-    await until(() => bench.upstream.counts().isDown);
-    const answer = await bench.upstream.connect(connectRequest, 60_000);
-    assert.equal("status" in answer && answer.status, 503);
   });
 });
 
@@ -281,17 +234,5 @@ describe("pushes over NATS", { skip: natsMissing }, () => {
     assert.equal(bench.upstream.counts().pushes.executed, 10_000);
     assert.ok(bench.log.has("error", "pushes over NATS were dropped"));
     settle();
-  });
-
-  test("go on when the server has been away", async () => {
-    const { bench, service } = await startBoth();
-    await bench.server.kill();
-    await until(() => bench.upstream.counts().isDown);
-    await bench.server.restart();
-    await bench.untilReady();
-    await until(() => !service.connection.isClosed());
-    await service.connection.flush();
-    service.push("all", "again");
-    await until(() => bench.sink.count("execute") === 1);
   });
 });

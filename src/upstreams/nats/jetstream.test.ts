@@ -139,18 +139,6 @@ describe("events over JetStream", { skip: natsMissing }, () => {
     assertWhole(await stored(bench.server), 1, 100);
   });
 
-  test("are held without a server, and given up when their hold time is over", async () => {
-    const bench = await startBench({ service: STORED, limits: { holdTimeoutMs: 300, ...QUICK } });
-    await bench.untilReady();
-    await bench.server.kill();
-    await until(() => bench.upstream.counts().isDown);
-    bench.open(1);
-    bench.say(1, "one");
-    await until(() => bench.sink.count("fail", 1) === 1);
-    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "service-unavailable" }]);
-    assert.equal(bench.upstream.counts().dropped.message, 1);
-  });
-
   test("are held by a stream that is full, and stored when there is room", async () => {
     const server = await NatsServer.start({ jetStream: true });
     const manager = await jetstreamManager(await server.connect());
@@ -190,15 +178,6 @@ describe("events over JetStream", { skip: natsMissing }, () => {
       (await stored(bench.server)).map(({ text }) => text),
       ["1:4"],
     );
-  });
-
-  test("over max_payload cost the client its connection: it is too big", async () => {
-    const server = { jetStream: true, configuration: "max_payload: 4096" };
-    const bench = await startBench({ server, service: STORED });
-    bench.open(1);
-    bench.say(1, "x".repeat(5000));
-    await until(() => bench.sink.count("fail", 1) === 1);
-    assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "message-too-big" }]);
   });
 
   test("over the max_msg_size of their stream are too big as well", async () => {
