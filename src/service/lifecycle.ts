@@ -10,19 +10,23 @@ class LifecycleEvent {
   readonly userId: string;
   /** "" for none. */
   readonly subprotocol: string;
-  /** "" for none. */
-  readonly connectionState: string;
   /** When it happened, in milliseconds since 1970. */
   readonly timeMs: number;
   readonly #id: string | undefined;
+  readonly #connection: Connection;
 
   constructor(connection: Connection, id: string | undefined, timeMs: number) {
     this.connectionId = connection.id;
     this.userId = connection.userId;
     this.subprotocol = connection.subprotocol;
-    this.connectionState = connection.state;
     this.timeMs = timeMs;
     this.#id = id;
+    this.#connection = connection;
+  }
+
+  /** What the handlers of the messages before it set; "" for none. */
+  get connectionState(): string {
+    return this.#connection.state;
   }
 
   protected idOr(name: string): string {

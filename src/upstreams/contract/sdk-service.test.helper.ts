@@ -7,8 +7,10 @@ import { BINARY, TEXT } from "../../core/opcode.ts";
 import type { ConnectRequest } from "../../service/connect-request.ts";
 import type { ConnectedEvent, DisconnectedEvent } from "../../service/lifecycle.ts";
 import type { Message } from "../../service/message.ts";
+import type { Push } from "../../service/push/push.ts";
 import type { Service } from "../../service/service.ts";
 import { createService, Refuse, TryLater } from "../../service/service.ts";
+import type { UpstreamCommand } from "../upstream.ts";
 import type { Answer, ReceivedEvent, ServiceSide } from "./carrier.test.helper.ts";
 
 export interface Listening {
@@ -24,18 +26,25 @@ const BYTES_MAX = 4 * 1024 * 1024;
 
 export class SdkService implements ServiceSide {
   readonly events: ReceivedEvent[] = [];
-  readonly push = undefined;
+  readonly push: ServiceSide["push"];
   answer: ServiceSide["answer"] = () => "taken";
   answerConnect: ServiceSide["answerConnect"] = () => ({});
   readonly #listen: Listen;
+  #service: Service | undefined;
   #listening: Listening | undefined;
   #port = 0;
   /** Set while it is frozen. */
   #thawing: Promise<void> | undefined;
   thaw: () => void = () => {};
 
-  constructor(listen: Listen) {
+  /** `push` is given where the carrier takes pushes. */
+  constructor(listen: Listen, push?: (to: Push, command: UpstreamCommand) => Promise<void>) {
     this.#listen = listen;
+    this.push =
+      push &&
+      (async (command) => {
+        if (this.#service !== undefined) await push(this.#service.push, command);
+      });
   }
 
   get port(): number {
@@ -43,7 +52,8 @@ export class SdkService implements ServiceSide {
   }
 
   async comeBack(): Promise<void> {
-    this.#listening = await this.#listen(this.#create(), this.#port);
+    this.#service = this.#create();
+    this.#listening = await this.#listen(this.#service, this.#port);
     this.#port = this.#listening.port;
   }
 

@@ -40,6 +40,8 @@ interface Question {
 const REQUESTS_MAX = 0xffffffff;
 
 export class Connects {
+  /** Nobody is let in any more. */
+  isClosing = false;
   readonly #parts: ConnectsParts;
   readonly #asked = new Map<number, Question>();
   /** For a link. */
@@ -114,6 +116,10 @@ export class Connects {
   #ask(question: Question): void {
     const { routes, whyNoLink } = this.#parts;
     const { request } = question;
+    if (this.isClosing) {
+      this.#answer(question, unavailable("the gateway is closing"));
+      return;
+    }
     // The same instance gets the connection's events.
     const link = routes.choose(parseConnectionId(request.connectionId)?.place ?? 0);
     if (link === undefined) {

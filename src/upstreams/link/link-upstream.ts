@@ -101,7 +101,6 @@ export class LinkUpstream implements Upstream {
     disconnected: new Histogram(),
   };
   #abandonedCount = 0;
-  #isClosing = false;
   /** Set while closing waits for what is held. */
   #whenEmpty: (() => void) | undefined;
 
@@ -131,7 +130,7 @@ export class LinkUpstream implements Upstream {
     this.#connects = new Connects({
       ...{ routes, agenda, rules: configuration, log: quietLog, fields, observe, wake },
       serviceResponseBytesMax: limits.serviceResponseBytesMax,
-      whyNoLink: () => (this.#isClosing ? "the gateway is closing" : this.#outage.cause),
+      whyNoLink: () => this.#outage.cause,
     });
     this.#commands = new Commands(sink, configuration);
     this.#instances = new Instances({
@@ -191,7 +190,7 @@ export class LinkUpstream implements Upstream {
   }
 
   async close(timeoutMs: number): Promise<void> {
-    this.#isClosing = true;
+    this.#connects.isClosing = true;
     this.#connects.retry();
     if (!this.#isEmpty()) {
       await new Promise<void>((resolve) => {
