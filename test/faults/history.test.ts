@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type ClientStory, type EventName, findViolations, type Taken } from "./history.ts";
+import {
+  type ClientStory,
+  type EventName,
+  findViolations,
+  type Promised,
+  type Span,
+  type Taken,
+} from "./history.ts";
+import { findRewritten } from "./run/stored.ts";
 
 let clockUs = 0;
 
@@ -32,8 +40,19 @@ function good(): { taken: Taken[]; ann: ClientStory } {
   return { taken, ann };
 }
 
-function violationsOf(taken: Taken[], ann: ClientStory, abandoned = 0): string[] {
-  return findViolations({ clients: [ann], taken, abandoned });
+const asOverHttp = { atLeastOnce: true, once: false, answersAcknowledge: true };
+const asInStream = { atLeastOnce: true, once: true, answersAcknowledge: false };
+const asOverCoreNats = { atLeastOnce: false, once: true, answersAcknowledge: false };
+
+interface Circumstances {
+  abandoned?: number;
+  promised?: Promised;
+  deaths?: Span[];
+}
+
+function violationsOf(taken: Taken[], ann: ClientStory, more: Circumstances = {}): string[] {
+  const { abandoned = 0, promised = asOverHttp, deaths = [] } = more;
+  return findViolations({ clients: [ann], taken, abandoned, promised, deaths });
 }
 
 function closedWith(reason: string, code = 1013, settled = false): ClientStory["end"] {
@@ -63,9 +82,9 @@ describe("a history in which everything held", () => {
     const { taken, ann } = good();
     ann.answers = [1, 2];
     taken.splice(4, 1);
-    assert.deepEqual(violationsOf(taken, ann, 1), []);
+    assert.deepEqual(violationsOf(taken, ann, { abandoned: 1 }), []);
     taken.splice(-1, 1);
-    assert.equal(violationsOf(taken, ann, 1).length, 1);
+    assert.equal(violationsOf(taken, ann, { abandoned: 1 }).length, 1);
   });
 
   test("may lack what a client was told, by the count at its close", () => {
@@ -183,14 +202,110 @@ const bad: [string, RegExp, Spoil][] = [
   ["nobody was asked", /no instance was asked/, (t) => t.splice(0, 1)],
 ];
 
+function assertFound(violations: string[], sentence: RegExp): void {
+  assert.ok(
+    violations.some((violation) => sentence.test(violation)),
+    violations.join("\n") || "nothing was found",
+  );
+}
+
 for (const [what, sentence, spoil] of bad) {
   test(`${what}: this is found`, () => {
     const { taken, ann } = good();
     spoil(taken, ann);
-    const violations = violationsOf(taken, ann);
-    assert.ok(
-      violations.some((violation) => sentence.test(violation)),
-      violations.join("\n") || "nothing was found",
-    );
+    assertFound(violationsOf(taken, ann), sentence);
   });
 }
+
+describe("where answers are pushes of their own", () => {
+  const promised = asInStream;
+
+  test("some may be lost, and more of them may have come than the client was told of", () => {
+    const { taken, ann } = good();
+    ann.answers = [1, 3];
+    ann.end = closedWith("gone accepted=1");
+    assert.deepEqual(violationsOf(taken, ann, { promised }), []);
+  });
+
+  test("one that comes twice or late is found", () => {
+    for (const answers of [
+      [1, 1],
+      [2, 1],
+    ]) {
+      const { taken, ann } = good();
+      ann.answers = answers;
+      assertFound(violationsOf(taken, ann, { promised }), /got the answer to 1 where/);
+    }
+  });
+});
+
+describe("where an event is stored once", () => {
+  test("one that is stored twice is found", () => {
+    const { taken, ann } = good();
+    taken.splice(4, 0, message(2, { atUs: at(taken, 3).atUs }));
+    assertFound(violationsOf(taken, ann, { promised: asInStream }), /message 2 .* taken twice/);
+  });
+
+  test("what an instance read must still stand there, under its id", () => {
+    const { taken } = good();
+    const recorded = taken.map((one) => ({ ...one, sequence: one.atUs }));
+    assert.deepEqual([...findRewritten(taken, recorded)], []);
+    assertFound([...findRewritten(taken.slice(0, -1), recorded)], /was disconnected .* is gone/);
+    const other = taken.map((one) => (one.number === 2 ? { ...one, id: "other" } : one));
+    assertFound([...findRewritten(other, recorded)], /was message id-2, and is other/);
+  });
+});
+
+describe("where nothing is promised at least once", () => {
+  const promised = asOverCoreNats;
+
+  /** Nobody took the second message; and when that was. */
+  function gap(): { taken: Taken[]; ann: ClientStory; lost: Span } {
+    const { taken, ann } = good();
+    const [{ atUs: fromUs }, , { atUs: toUs }] = taken.slice(2) as [Taken, Taken, Taken];
+    taken.splice(3, 1);
+    ann.answers = [1, 3];
+    return { taken, ann, lost: { fromUs, toUs } };
+  }
+
+  test("connected and disconnected may be missing", () => {
+    const { taken, ann } = good();
+    taken.splice(5, 1);
+    taken.splice(1, 1);
+    assert.deepEqual(violationsOf(taken, ann, { promised }), []);
+  });
+
+  test("a message may be missing that was counted, or was lost while a process died", () => {
+    const { taken, ann, lost } = gap();
+    assert.deepEqual(violationsOf(taken, ann, { promised, abandoned: 1 }), []);
+    assert.deepEqual(violationsOf(taken, ann, { promised, deaths: [lost] }), []);
+  });
+
+  test("one that nobody counted, lost while no process died, is found", () => {
+    const { taken, ann, lost } = gap();
+    const deaths = [{ fromUs: 0, toUs: lost.fromUs - 1 }];
+    assertFound(violationsOf(taken, ann, { promised, deaths }), /message 2 of ann was lost/);
+    taken.splice(3, 1);
+    ann.answers = [1];
+    assertFound(violationsOf(taken, ann, { promised }), /message 3 of ann was lost/);
+  });
+
+  test("what was not accepted may be missing, and what was may not", () => {
+    const { taken, ann } = good();
+    taken.splice(4, 1);
+    ann.answers = [1, 2];
+    ann.end = closedWith("gone accepted=2");
+    assert.deepEqual(violationsOf(taken, ann, { promised }), []);
+    ann.end = closedWith("gone accepted=3");
+    assertFound(violationsOf(taken, ann, { promised }), /message 3 of ann was lost/);
+  });
+
+  test("messages that change places, or come twice, are found", () => {
+    const { taken, ann } = good();
+    swap(taken, 2, 3);
+    assertFound(violationsOf(taken, ann, { promised }), /message 1 .* where 3 was to come/);
+    swap(taken, 2, 3);
+    taken.splice(4, 0, message(2, { atUs: at(taken, 3).atUs }));
+    assertFound(violationsOf(taken, ann, { promised }), /message 2 .* taken twice/);
+  });
+});

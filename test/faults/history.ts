@@ -1,7 +1,7 @@
 /**
  * What clients, service instances and the gateway have to tell of one run, and every place where
  * the promise of delivery (docs/delivery.md) was broken, as sentences. It is fed when all is
- * over, and knows nothing of carriers.
+ * over, and of a carrier it knows only what that promises.
  */
 
 export type EventName = "connect" | "connected" | "message" | "disconnected";
@@ -21,6 +21,16 @@ export interface Taken {
   client: string;
   /** Whether the instance wrote it down to acknowledge it, or to fail it. */
   acknowledged: boolean;
+}
+
+/** What differs between carriers of what is promised. */
+export interface Promised {
+  /** The second, third and fifth line: what was accepted was taken, and nothing is missing. */
+  atLeastOnce: boolean;
+  /** Nothing is sent twice, or who takes it leaves out what it has. */
+  once: boolean;
+  /** An answer is the acknowledgement; otherwise it is a push of its own, and can get lost. */
+  answersAcknowledge: boolean;
 }
 
 export type ClientEnd =
@@ -47,8 +57,19 @@ export interface ClientStory {
 export interface History {
   clients: ClientStory[];
   taken: Taken[];
-  /** How many events the gateway said that it gave up. */
+  /** How many events the gateway said that it gave up, or that it does not know of. */
   abandoned: number;
+  promised: Promised;
+  /**
+   * When a process was killed and until another was in its place. Only what is not promised at
+   * least once may be missing from then: what the process had in its hands, nobody can count.
+   */
+  deaths: readonly Span[];
+}
+
+export interface Span {
+  fromUs: number;
+  toUs: number;
 }
 
 interface Connection {
@@ -67,18 +88,23 @@ export function findViolations(history: History): string[] {
     if (event === "connect") connectionOf.set(client, connection);
   }
   const missing: string[] = [];
+  const { promised } = history;
   const violations = [...findIdViolations(taken)];
-  for (const connection of connections.values()) violations.push(...findDisorder(connection));
+  if (promised.once) violations.push(...findRepeated(taken));
+  for (const connection of connections.values()) {
+    violations.push(...findDisorder(connection, promised));
+  }
   for (const client of history.clients) {
     const connection = connectionOf.get(client.name);
     if (connection === undefined) {
       violations.push(`${client.name} was let in, and no instance was asked about it`);
       continue;
     }
-    violations.push(...findAnswerViolations(client, connection));
+    violations.push(...findAnswerViolations(client, connection, promised));
     violations.push(...findPushViolations(client));
-    violations.push(...findEndViolations(client, connection));
-    missing.push(...findMissing(client, connection));
+    violations.push(...findEndViolations(client, connection, promised));
+    if (promised.atLeastOnce) missing.push(...findMissing(client, connection));
+    else missing.push(...findMissingBetween(client, connection, history.deaths));
   }
   // What was given up is told of by its number alone: so many may be missing, whichever.
   return [...violations, ...missing.slice(history.abandoned)];
@@ -114,8 +140,22 @@ function* findIdViolations(taken: readonly Taken[]): Iterable<string> {
   }
 }
 
-/** The first and fifth line: connected, then messages from 1 without a gap, then disconnected. */
-function* findDisorder({ connectionId, events }: Connection): Iterable<string> {
+function* findRepeated(taken: readonly Taken[]): Iterable<string> {
+  const ids = new Set<string>();
+  for (const { event, connectionId, id, number, acknowledged } of taken) {
+    if (ids.has(id)) yield `${event} ${number} of ${connectionId} was taken twice, as ${id}`;
+    if (acknowledged) ids.add(id);
+  }
+}
+
+/**
+ * The first and fifth line: connected, then messages from 1, then disconnected; without a gap
+ * where nothing may be missing.
+ */
+function* findDisorder(
+  { connectionId, events }: Connection,
+  { atLeastOnce }: Promised,
+): Iterable<string> {
   let next = 1;
   let isGone = false;
   for (const { event, number, saidNumber } of events) {
@@ -128,7 +168,7 @@ function* findDisorder({ connectionId, events }: Connection): Iterable<string> {
     if (number !== saidNumber) {
       yield `message ${number} of ${connectionId} is its client's ${saidNumber}`;
     }
-    if (number !== next) {
+    if (atLeastOnce ? number !== next : number < next) {
       yield `message ${number} of ${connectionId} came where ${next} was to come`;
     }
     next = number + 1;
@@ -139,11 +179,14 @@ function* findDisorder({ connectionId, events }: Connection): Iterable<string> {
 function* findAnswerViolations(
   { name, sent, answers }: ClientStory,
   connection: Connection,
+  { answersAcknowledge }: Promised,
 ): Iterable<string> {
   const numbers = takenNumbers(connection);
   let next = 1;
   for (const number of answers) {
-    if (number !== next) yield `${name} got the answer to ${number} where ${next}'s was to come`;
+    if (answersAcknowledge ? number !== next : number < next) {
+      yield `${name} got the answer to ${number} where ${next}'s was to come`;
+    }
     if (number > sent) yield `${name} got an answer to ${number}, and sent ${sent} messages`;
     else if (!numbers.has(number)) {
       yield `${name} got an answer to ${number}, which no instance acknowledged`;
@@ -172,23 +215,23 @@ function* findPushViolations({ name, pushes, pushesExpected, end }: ClientStory)
 function* findEndViolations(
   { name, sent, answers, end }: ClientStory,
   connection: Connection,
+  { atLeastOnce, answersAcknowledge }: Promised,
 ): Iterable<string> {
   if (end.kind !== "closed") return;
   const { code, reason, settled } = end;
-  const count = /(?:^| )accepted=(\d+)$/.exec(reason)?.[1];
-  if (code === 1005 || code === 1006 || count === undefined) {
+  const accepted = acceptedOf(reason);
+  if (code === 1005 || code === 1006 || accepted === undefined) {
     yield `${name} was closed with ${code} "${reason}", without code or accepted=<n>`;
     return;
   }
-  const accepted = Number(count);
   const numbers = takenNumbers(connection);
   if (accepted > sent) yield `${name} was told accepted=${accepted}, and sent ${sent} messages`;
   for (let number = 1; number <= Math.min(accepted, sent); number += 1) {
-    if (!numbers.has(number)) {
+    if (atLeastOnce && !numbers.has(number)) {
       yield `${name} was told accepted=${accepted}, and no instance acknowledged ${number}`;
     }
   }
-  if (accepted < answers.length) {
+  if (answersAcknowledge && accepted < answers.length) {
     yield `${name} was told accepted=${accepted}, and got ${answers.length} answers`;
   }
   if (settled && accepted < numbers.size) {
@@ -211,6 +254,39 @@ function* findMissing({ name, sent, end }: ClientStory, connection: Connection):
   for (let number = 1; number <= sent; number += 1) {
     if (!numbers.has(number)) yield `message ${number} of ${name} was lost in silence`;
   }
+}
+
+/**
+ * What may be missing where nothing is promised at least once: what somebody counted, or what lay
+ * in the hands of a process that was killed.
+ */
+function* findMissingBetween(
+  { name, sent, end }: ClientStory,
+  { events }: Connection,
+  deaths: readonly Span[],
+): Iterable<string> {
+  // What was not published, its client knows itself to send again.
+  const published = end.kind === "closed" ? Math.min(acceptedOf(end.reason) ?? 0, sent) : sent;
+  let fromUs = events[0]?.atUs ?? 0;
+  let next = 1;
+  function* findBefore(number: number, toUs: number): Iterable<string> {
+    const isExcused = deaths.some((death) => death.fromUs <= toUs && death.toUs >= fromUs);
+    for (; next < number; next += 1) {
+      if (!isExcused) yield `message ${next} of ${name} was lost while no process died`;
+    }
+  }
+  for (const { event, number, atUs } of events) {
+    if (event === "message") yield* findBefore(number, atUs);
+    if (event === "message") next = number + 1;
+    if (event === "disconnected") yield* findBefore(published + 1, atUs);
+    fromUs = atUs;
+  }
+  yield* findBefore(published + 1, Number.POSITIVE_INFINITY);
+}
+
+function acceptedOf(reason: string): number | undefined {
+  const count = /(?:^| )accepted=(\d+)$/.exec(reason)?.[1];
+  return count === undefined ? undefined : Number(count);
 }
 
 function takenNumbers({ events }: Connection): Set<number> {

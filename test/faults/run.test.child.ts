@@ -1,26 +1,20 @@
 /**
  * A run of the delivery promise (docs/delivery.md): clients talk through a gateway as its users
- * run it, the service is killed, stopped and rude, the way to it spoiled, and in the end every
- * message is accounted for. Fails with a sentence for each place where the promise was broken.
+ * run it, the service and the broker are killed, stopped and rude, the way there spoiled, and in
+ * the end every message is accounted for. Fails with a sentence for each place where the promise
+ * was broken.
  */
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { GatewayProcess } from "../support/gateway-process.ts";
+import { natsMissing } from "../support/nats-server.ts";
 import { seededRandom } from "../support/seed.ts";
-import { FaultProxy } from "./fault-proxy.ts";
-import { findViolations } from "./history.ts";
-import { carriers, SOCKETS_PER_HUB_MAX } from "./run/carriers.ts";
-import { Crowd } from "./run/crowd.ts";
-import { type Fault, planFaults, type Stage } from "./run/faults.ts";
-import { Instances } from "./run/instances.ts";
-import { Publisher } from "./run/publisher.ts";
-import { readRecords } from "./run/record.ts";
+import { findViolations, type Span } from "./history.ts";
+import { carriers } from "./run/carriers.ts";
+import { type Fault, planFaults } from "./run/faults.ts";
+import { Scene } from "./run/scene.ts";
+import { findRewritten } from "./run/stored.ts";
 import type { Talker } from "./run/talker.ts";
 
-const WORKERS = 2;
 const CONNECTIONS_MAX = 500;
 /** The promise: recovery begins within so long. */
 const RECOVERY_MS_MAX = 5000;
@@ -28,9 +22,8 @@ const RECOVERY_MS_MAX = 5000;
 const GO_ON_MS_MAX = 20_000;
 /** Before each fault: the last one is over when there are so many answers more for each. */
 const ANSWERS_BETWEEN = 1;
-/** Together some 1,000 messages a second: a smaller machine has to keep up with all of it. */
-const THINK_MS_EACH = 6;
 const LEAVING_SHARE = 0.03;
+const BROKER_KILLS = { short: 3, long: 20 };
 const VIOLATIONS_SHOWN = 50;
 
 const { values } = parseArgs({
@@ -51,54 +44,45 @@ const carrier = carriers[values.carrier];
 if (carrier === undefined) {
   fail(`--carrier ${values.carrier} is none of ${Object.keys(carriers).join(", ")}`);
 }
+// It has said so, and what to install.
+if (carrier.broker !== "none" && natsMissing !== false) process.exit(0);
 
 const random = seededRandom(seed);
 const violations: string[] = [];
+const deaths: Span[] = [];
 let slowestRecoveryMs = 0;
 let slowestMs = 0;
 let left = 0;
 
-const kills = values.short ? 8 : 50;
-console.log(`seed ${seed}: ${connections} connections over ${values.carrier}, ${kills} kills`);
-const folder = mkdtempSync(join(tmpdir(), "headgate-faults-"));
-const instances = new Instances(carrier, folder);
-await instances.start();
-const proxy = await FaultProxy.start(instances.port, random);
-const hubs = Object.entries(carrier.hubs(proxy.port));
-const gateway = await GatewayProcess.start(
-  hubs.map(([name, hub]) => `${name}: { paths: [/${name}], ${hub} }`).join("\n"),
-  `workers: ${WORKERS}`,
+const extent = {
+  isShort: values.short,
+  kills: values.short ? carrier.kills.short : carrier.kills.long,
+  brokerKills: values.short ? BROKER_KILLS.short : BROKER_KILLS.long,
+};
+const ofBroker = carrier.broker === "none" ? "" : `, ${extent.brokerKills} of the broker`;
+console.log(
+  `seed ${seed}: ${connections} connections over ${values.carrier}, ` +
+    `${extent.kills} kills${ofBroker}`,
 );
-const publishers = hubs.map(([name]) => new Publisher(gateway, name));
-const crowd = new Crowd(
-  hubs.map(([name], index) => ({
-    url: `ws://127.0.0.1:${gateway.port}/${name}`,
-    publisher: publishers[index] as Publisher,
-  })),
-  { random, thinkMsMax: connections * THINK_MS_EACH },
-);
-
+const startedMs = performance.now();
+const scene = await Scene.start(carrier, connections, random);
+const { crowd, gateway, proxy } = scene;
 try {
   await run();
 } finally {
-  await gateway.stop();
-  await proxy.stop();
-  await instances.kill();
-  rmSync(folder, { recursive: true });
+  await scene.stop();
 }
 report();
 process.exit(violations.length === 0 ? 0 : 1);
 
 async function run(): Promise<void> {
   await crowd.enter(connections);
-  for (const publisher of publishers) publisher.start();
-  const stage: Stage = { proxy, instances, random };
-  const faults = planFaults(carrier?.behaviours ?? [], kills, values.short ? 600 : 1500);
-  for (const fault of faults) await undergo(fault, stage);
+  for (const publisher of scene.publishers) publisher.start();
+  for (const fault of planFaults(scene.carrier, extent)) await undergo(fault);
   await end();
 }
 
-async function undergo(fault: Fault, stage: Stage): Promise<void> {
+async function undergo(fault: Fault): Promise<void> {
   const wanted = crowd.answers + crowd.open.length * ANSWERS_BETWEEN;
   if ((await crowd.until(() => crowd.answers >= wanted, GO_ON_MS_MAX)) === undefined) {
     violations.push(`before "${fault.name}": answers stay out`);
@@ -106,7 +90,9 @@ async function undergo(fault: Fault, stage: Stage): Promise<void> {
   const ended = crowd.everybody.filter(isEnded).length;
   proxy.peak = proxy.connections;
   left += crowd.leave(LEAVING_SHARE);
-  await fault.run(stage);
+  const fromUs = nowUs();
+  await fault.run(scene);
+  if (fault.isDeath) deaths.push({ fromUs, toUs: nowUs() });
   const before = crowd.answers;
   const recoveryMs = await crowd.until(() => crowd.answers > before, GO_ON_MS_MAX);
   const ms = await crowd.untilAllGoOn(GO_ON_MS_MAX);
@@ -128,9 +114,10 @@ function judge(
   if (ms === undefined) violations.push(`${about} some got no answer within ${GO_ON_MS_MAX} ms`);
   slowestRecoveryMs = Math.max(slowestRecoveryMs, recoveryMs ?? 0);
   slowestMs = Math.max(slowestMs, ms ?? 0);
-  const peakMax = WORKERS * hubs.length * SOCKETS_PER_HUB_MAX;
   // Those that were broken off may be there for a moment beside their successors.
-  if (proxy.peak > 2 * peakMax) violations.push(`${about} ${proxy.peak} connections came at once`);
+  if (proxy.peak > 2 * scene.socketsMax) {
+    violations.push(`${about} ${proxy.peak} connections came at once`);
+  }
   for (const { name: client, end } of crowd.everybody.filter(isEnded).slice(endedBefore)) {
     violations.push(`${about} ${client} was closed: ${JSON.stringify(end)}`);
   }
@@ -140,7 +127,7 @@ function judge(
 
 /** Some leave in the middle of it, and the gateway stops under the others. */
 async function end(): Promise<void> {
-  await Promise.all(publishers.map((publisher) => publisher.stop()));
+  await Promise.all(scene.publishers.map((publisher) => publisher.stop()));
   left += crowd.leave(LEAVING_SHARE * 3);
   const closed = new Set(crowd.everybody.filter(isEnded));
   for (const talker of crowd.open) talker.say();
@@ -151,44 +138,47 @@ async function end(): Promise<void> {
     violations.push(`${crowd.open.length} clients were never closed`);
   }
   for (const talker of crowd.everybody) talker.hush();
-  for (const { faults } of publishers) violations.push(...faults);
+  for (const { faults } of scene.publishers) violations.push(...faults);
   for (const { name, oddities } of crowd.everybody) {
     for (const text of oddities.slice(0, 3)) violations.push(`${name} got "${text.slice(0, 80)}"`);
   }
   const clients = crowd.everybody.map((talker) => talker.story((one) => !closed.has(one)));
-  const taken = readRecords(folder);
-  violations.push(...findViolations({ clients, taken, abandoned: countAbandoned() }));
-  const redelivered = taken.length - new Set(taken.map(({ id }) => id)).size;
-  console.log(`${taken.length} events were taken, ${redelivered} of them more than once`);
+  const { taken, recorded } = await scene.collect();
+  if (carrier?.broker === "stream") violations.push(...findRewritten(taken, recorded));
+  const { promised } = scene.carrier;
+  const abandoned = scene.countLosses();
+  violations.push(...findViolations({ clients, taken, abandoned, promised, deaths }));
+  const again = taken.length - new Set(taken.map(({ id }) => id)).size;
+  console.log(`${taken.length} events were taken, ${again} of them more than once`);
 }
 
 function isEnded({ end }: Talker): boolean {
   return end.kind === "closed";
 }
 
-/** The log tells of everything that was given up, with its count. */
-function countAbandoned(): number {
-  return gateway.records
-    .filter(({ msg }) => msg.startsWith("events were dropped"))
-    .reduce((sum, { count }) => sum + Number(count), 0);
+/** As instances write it. */
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1000n);
 }
 
 function report(): void {
   const { everybody, sent, answers, pushes } = crowd;
   console.log(
     `${everybody.length} clients, ${left} left by themselves; ${sent} messages, ` +
-      `${answers} answers, ${pushes} pushes; ${instances.count} instances; ` +
-      `${countAbandoned()} events given up`,
+      `${answers} answers, ${pushes} pushes; ${scene.instances.count} instances; ` +
+      `${scene.countLosses()} events given up or counted as lost`,
   );
   console.log(
     `slowest first answer ${slowestRecoveryMs.toFixed(0)} ms, ` +
-      `slowest client ${slowestMs.toFixed(0)} ms`,
+      `slowest client ${slowestMs.toFixed(0)} ms, ` +
+      `${((performance.now() - startedMs) / 1000).toFixed(0)} s in all`,
   );
   for (const violation of violations.slice(0, VIOLATIONS_SHOWN))
     console.log(`FAILED: ${violation}`);
   const more = violations.length - VIOLATIONS_SHOWN;
   if (more > 0) console.log(`FAILED: ${more} more`);
-  console.log(violations.length === 0 ? "everything held" : `again: --seed ${seed}`);
+  const again = `again: --carrier ${values.carrier} --seed ${seed}`;
+  console.log(violations.length === 0 ? "everything held" : again);
 }
 
 function readNumber(name: string, text: string, max: number): number {

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import { connect } from "@nats-io/transport-node";
 import { findCommand, lacks } from "../interop/debian.ts";
@@ -26,6 +27,8 @@ export interface NatsServerOptions {
   /** More lines of its configuration file. */
   configuration?: string;
 }
+
+const LISTEN_AGAIN_MS = 20;
 
 const running = new Set<ChildProcess>();
 const connections = new Set<NatsConnection>();
@@ -66,6 +69,11 @@ export class NatsServer {
 
   /** Starts it again, on the same port and over the same store. */
   async restart(): Promise<void> {
+    while (!(await this.#start())) await delay(LISTEN_AGAIN_MS);
+  }
+
+  /** Whether it could: its port may be some outgoing connection's for a moment. */
+  async #start(): Promise<boolean> {
     const port = this.port === 0 ? "-1" : String(this.port);
     const command = findCommand("nats-server") as string;
     const child = spawn(command, [...this.#parameters, "-p", port], {
@@ -88,9 +96,14 @@ export class NatsServer {
       () => isReady() || isOver(),
       () => `nats-server:\n${this.log.join("\n")}`,
     );
-    if (isOver()) throw new Error(`nats-server ended at once:\n${this.log.join("\n")}`);
-    const listening = /client connections on 127\.0\.0\.1:(\d+)/.exec(this.log.join("\n"));
+    const log = this.log.join("\n");
+    if (isOver()) {
+      if (this.port !== 0 && log.includes("address already in use")) return false;
+      throw new Error(`nats-server ended at once:\n${log}`);
+    }
+    const listening = /client connections on 127\.0\.0\.1:(\d+)/.exec(log);
     this.port = Number(listening?.[1]);
+    return true;
   }
 
   /** Orderly. */

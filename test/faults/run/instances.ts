@@ -10,21 +10,25 @@ import type { Behaviour, Carrier } from "./carriers.ts";
 
 export class Instances {
   readonly #program: string;
+  readonly #parameters: readonly string[];
   readonly #folder: string;
-  port = 0;
+  port: number;
   count = 0;
   #child: ChildProcess | undefined;
 
-  constructor({ program }: Carrier, folder: string) {
+  /** `port`: 0, or that of the broker. */
+  constructor({ program, parameters }: Carrier, folder: string, port: number) {
     this.#program = fileURLToPath(new URL(program, import.meta.url));
+    this.#parameters = parameters;
     this.#folder = folder;
+    this.port = port;
   }
 
   /** The next one; resolves when it listens. */
   async start(): Promise<void> {
     this.count += 1;
     const file = join(this.#folder, `instance-${this.count}.jsonl`);
-    const child = fork(this.#program, [String(this.port), file]);
+    const child = fork(this.#program, [String(this.port), file, ...this.#parameters]);
     this.#child = child;
     const [port] = (await once(child, "message")) as [number];
     this.port = port;
@@ -38,12 +42,21 @@ export class Instances {
     this.#child?.kill(name);
   }
 
-  async kill(): Promise<void> {
+  /** It may still write down what was on its way to it. */
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
     this.#child = undefined;
     const exited = once(child, "exit");
-    child.kill("SIGKILL");
+    child.kill(signal);
     await exited;
   }
 }

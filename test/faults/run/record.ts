@@ -6,6 +6,11 @@ import { closeSync, openSync, readdirSync, readFileSync, writeSync } from "node:
 import { join } from "node:path";
 import type { EventName, Taken } from "../history.ts";
 
+/** `sequence`: its place in the stream that it was read from. */
+export interface Recorded extends Taken {
+  sequence?: number;
+}
+
 export class RecordFile {
   readonly #descriptor: number;
 
@@ -13,7 +18,7 @@ export class RecordFile {
     this.#descriptor = openSync(path, "a");
   }
 
-  write(taken: Omit<Taken, "atUs">): void {
+  write(taken: Omit<Recorded, "atUs">): void {
     const atUs = Number(process.hrtime.bigint() / 1000n);
     // One call: a line is there as a whole or not at all.
     writeSync(this.#descriptor, `${JSON.stringify({ atUs, ...taken })}\n`);
@@ -25,12 +30,25 @@ export class RecordFile {
 }
 
 /** Of all instances that wrote into this folder. */
-export function readRecords(folder: string): Taken[] {
-  return readdirSync(folder).flatMap((name) =>
+export function readRecords(folder: string): Recorded[] {
+  return readLines(folder).flatMap((lines) => lines.map((line) => JSON.parse(line) as Recorded));
+}
+
+/** How far instances have read the stream; 0: nothing of it. */
+export function readLastSequence(folder: string): number {
+  const ends = readLines(folder).map((lines) => {
+    const last = lines.findLast((line) => line.includes('"sequence":'));
+    return last === undefined ? 0 : ((JSON.parse(last) as Recorded).sequence ?? 0);
+  });
+  return Math.max(0, ...ends);
+}
+
+/** Of each instance. */
+function readLines(folder: string): string[][] {
+  return readdirSync(folder).map((name) =>
     readFileSync(join(folder, name), "utf8")
       .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Taken),
+      .filter((line) => line !== ""),
   );
 }
 

@@ -22,6 +22,8 @@ export interface Door {
 export interface Manner {
   /** From an answer to the next message at the most; half of it on average. */
   thinkMsMax: number;
+  /** Without an answer for so long it says something more; undefined: none is ever lost. */
+  patienceMs: number | undefined;
   random: () => number;
 }
 
@@ -38,6 +40,7 @@ export class Talker {
   readonly #random: () => number;
   readonly #thinkMsMax: number;
   #firstPush = 1;
+  #patience: NodeJS.Timeout | undefined;
   #isLeaving = false;
   #isSilent = false;
 
@@ -60,6 +63,7 @@ export class Talker {
     socket.on("error", () => {});
     talker.#firstPush = publisher.next;
     for (let count = 0; count < UNDER_WAY; count += 1) talker.say();
+    if (manner.patienceMs !== undefined) talker.#beImpatient(manner.patienceMs);
     return talker;
   }
 
@@ -67,8 +71,13 @@ export class Talker {
     return this.end.kind === "open";
   }
 
+  /** As far as answers still come: they come in order. */
   get isAnswered(): boolean {
-    return this.answers.length === this.sent;
+    return this.#lastAnswer === this.sent;
+  }
+
+  get #lastAnswer(): number {
+    return this.answers.at(-1) ?? 0;
   }
 
   say(): void {
@@ -104,13 +113,30 @@ export class Talker {
     if (kind === "push") this.pushes.push(Number(number));
     else if (kind !== "answer") this.oddities.push(text);
     else {
+      // Those that it went past are lost.
+      const settled = Math.max(1, Number(number) - this.#lastAnswer);
       this.answers.push(Number(number));
-      setTimeout(() => this.say(), this.#random() * this.#thinkMsMax);
+      for (let count = 0; count < Math.min(settled, UNDER_WAY); count += 1) {
+        setTimeout(() => this.#goOn(), this.#random() * this.#thinkMsMax);
+      }
     }
+  }
+
+  #goOn(): void {
+    if (this.sent - this.#lastAnswer < UNDER_WAY) this.say();
+  }
+
+  #beImpatient(patienceMs: number): void {
+    let before = 0;
+    this.#patience = setInterval(() => {
+      if (this.answers.length === before && !this.isAnswered) this.say();
+      before = this.answers.length;
+    }, patienceMs);
   }
 
   #close(code: number, reason: string): void {
     const hasLeft = this.#isLeaving && code === 1000 && reason === "";
+    clearInterval(this.#patience);
     this.end = hasLeft ? { kind: "left" } : { kind: "closed", code, reason, settled: false };
   }
 }
