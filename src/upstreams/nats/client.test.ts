@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { findCommand, lacks } from "../../../test/interop/debian.ts";
@@ -56,6 +57,27 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
     await server.restart();
     await bench.untilReady();
     await until(() => bench.sink.count("acknowledged", 1) === 1);
+  });
+
+  test("is tried less and less often while there is none, every 2 s at the latest", async () => {
+    for (const isLost of [false, true]) {
+      const server = await NatsServer.start();
+      const bench = isLost ? await startBench({ server }) : undefined;
+      await bench?.untilReady();
+      await server.kill();
+      const atMs: number[] = [];
+      const listener = createServer((socket) => {
+        atMs.push(performance.now());
+        socket.destroy();
+      });
+      listener.listen(server.port, "127.0.0.1");
+      if (!isLost) await startBench({ server });
+      await until(() => atMs.length >= 8, "8 attempts").finally(() => listener.close());
+      const gaps = atMs.slice(1, 8).map((ms, index) => ms - (atMs[index] as number));
+      // The shorter of two: a machine that stands still for a moment lengthens one.
+      assert.ok(Math.min(...gaps.slice(-2)) > 900, `less often: ${gaps}`);
+      assert.ok(Math.min(...gaps.slice(-2)) < 2000, `often enough: ${gaps}`);
+    }
   });
 
   test("goes to another server of the list when one is gone", async () => {

@@ -15,7 +15,8 @@ import type { QuietLog } from "../delivery/quiet-log.ts";
 import { backoffMs } from "../delivery/retry.ts";
 
 const RETRY_BASE_MS = 100;
-const RETRY_CAP_MS = 5000;
+/** With the time that a connection may take, recovery begins within 5 s. */
+const RETRY_CAP_MS = 2000;
 /** A server that answers nothing is given up after three of these. */
 const PING_INTERVAL_MS = 5000;
 const PINGS_UNANSWERED_MAX = 2;

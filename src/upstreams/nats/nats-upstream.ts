@@ -277,6 +277,7 @@ function planOf({ service, limits }: NatsUpstreamConfiguration, subjects: Subjec
     stored: subjects.events,
     connect: subjects.connect,
     longestRetryMs: limits.holdTimeoutMs + limits.serviceTimeoutMs,
-    timeoutMs: limits.serviceTimeoutMs,
+    // To be connected includes it: recovery is not to wait for an answer that stays out.
+    timeoutMs: limits.serviceConnectTimeoutMs,
   };
 }

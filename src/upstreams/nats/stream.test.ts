@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { jetstreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
+import { until } from "../../../test/support/until.ts";
 import { HeadgateError } from "../../core/error.ts";
 import { startBench } from "./fixtures.test.helper.ts";
 import { findFault, prepareStream, type StreamFacts, type StreamPlan } from "./stream.ts";
@@ -111,5 +112,23 @@ describe("on a real server", { skip: natsMissing }, () => {
     assert.equal(bench.upstream.counts().isDown, true);
     await manager.streams.delete("headgate");
     await bench.untilReady();
+  });
+
+  test("an answer that stays out is not waited for longer than for a connection", async () => {
+    // What a cluster does while it has no leader: it is there, and says nothing.
+    const server = await NatsServer.start();
+    const connection = await server.connect();
+    let asked = 0;
+    connection.subscribe("$JS.API.STREAM.INFO.headgate", {
+      callback: () => {
+        asked += 1;
+      },
+    });
+    await connection.flush();
+    const limits = { serviceTimeoutMs: 60_000, serviceConnectTimeoutMs: 300 };
+    const bench = await startBench({ server, service: { delivery: "at-least-once" }, limits });
+    await until(() => asked >= 3);
+    const [line] = await bench.log.find(/NATS is there and cannot be used/);
+    assert.equal(line?.fields.code, "HG_NATS_STREAM_UNKNOWN");
   });
 });
