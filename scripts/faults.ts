@@ -1,6 +1,6 @@
 /**
  * `npm run faults`: the delivery promise while service and broker are killed and the way to them
- * spoiled, over every carrier or one (`--carrier http`, `jetstream`, `nats`; `--seed S`,
+ * spoiled, over every carrier or one (`--carrier http`, `link`, `jetstream`, `nats`; `--seed S`,
  * `--connections N`, `--short` for less than a minute of each). It only starts what does it,
  * which is a test, and passes on its verdict.
  */

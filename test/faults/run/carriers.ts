@@ -68,6 +68,18 @@ export const carriers: Readonly<Record<string, Carrier>> = {
     littleBytesPerSecond: 20_000,
     lossSentences: [GIVEN_UP],
   },
+  link: {
+    program: "link-service.test.child.js",
+    parameters: [],
+    behaviours: ["twice", "nonsense", "dawdling"],
+    broker: "none",
+    hubs: (port) => ({ linked: `service: 'link://127.0.0.1:${port}', ${LIMITS}` }),
+    promised: { atLeastOnce: true, once: false, answersAcknowledge: true },
+    kills: { short: 8, long: 50 },
+    socketsPerHubMax: 1,
+    littleBytesPerSecond: 20_000,
+    lossSentences: [GIVEN_UP],
+  },
   jetstream: {
     ...overNats,
     parameters: ["at-least-once"],
