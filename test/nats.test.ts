@@ -3,7 +3,9 @@
  * services that are plain NATS clients.
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { headers } from "@nats-io/transport-node";
@@ -11,8 +13,11 @@ import { GatewayProcess } from "./support/gateway-process.ts";
 import { NatsServer, natsMissing } from "./support/nats-server.ts";
 import { ObservedClient } from "./support/observed-client.ts";
 import { Exposition } from "./support/prometheus.ts";
+import { runNode } from "./support/run-node.ts";
+import { makeTemporaryFolder } from "./support/temporary-folder.ts";
 
 const WINDOW = 4;
+const MAIN = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 
 /** Answers what is published on `subject`, until its connection ends. */
 async function serve(
@@ -157,5 +162,54 @@ describe("a service over JetStream", { skip: natsMissing }, () => {
     await client.close();
     assert.equal(client.closed?.code, 1000);
     assert.equal(await gateway.stop(), 0);
+  });
+});
+
+describe("a stream that does not fit", { skip: natsMissing }, () => {
+  const subjects = ["headgate.event.>"];
+
+  async function spoil(server: NatsServer): Promise<void> {
+    const connection = await server.connect();
+    const { streams } = await jetstreamManager(connection);
+    // A gateway may have created one.
+    for await (const { config } of streams.list()) await streams.delete(config.name);
+    await streams.add({ name: "headgate", subjects });
+    await connection.close();
+  }
+
+  function hubOf(server: NatsServer): string {
+    return `chat: { paths: [/], service: { url: '${server.url}', delivery: at-least-once } }`;
+  }
+
+  test("keeps the gateway from starting, which says what to change", async () => {
+    const server = await NatsServer.start({ jetStream: true });
+    await spoil(server);
+    const listen = "listen: [{ address: '127.0.0.1:0' }]\nadmin: { address: '127.0.0.1:0' }\n";
+    const lines = `${listen}workers: 2\nhubs:\n  ${hubOf(server)}\n`;
+    const file = join(makeTemporaryFolder({ "headgate.yaml": lines }), "headgate.yaml");
+    const { code, stderr } = await runNode([MAIN, "start", "--config", file]);
+    assert.match(
+      stderr,
+      /^HG_NATS_STREAM_UNFIT: Hub "chat": the stream "headgate" does not fit: /m,
+    );
+    assert.equal(code, 1);
+  });
+
+  test("keeps no worker from taking a dead one's place, nor a start without NATS", async () => {
+    const server = await NatsServer.start({ jetStream: true });
+    const gateway = await GatewayProcess.start(hubOf(server), "workers: 1");
+    await spoil(server);
+    const [worker] = (await gateway.status()).workers;
+    process.kill(worker?.pid as number, "SIGKILL");
+    await gateway.statusUntil(({ workers: [each] }) => {
+      return each?.restarts === 1 && each.state === "ready";
+    });
+    await gateway.record(({ code }) => code === "HG_NATS_STREAM_UNFIT");
+    assert.equal(await gateway.stop(), 0);
+    await server.kill();
+    const other = await GatewayProcess.start(hubOf(server), "workers: 1");
+    await server.restart();
+    await other.record(({ code }) => code === "HG_NATS_STREAM_UNFIT");
+    assert.equal(await other.stop(), 0);
   });
 });

@@ -22,6 +22,8 @@ export interface StartMessage {
   listeners: number;
   /** Records below it are not sent. */
   logLevel: LogLevel;
+  /** The gateway is being started, and may be told that it cannot be: nobody is in yet. */
+  isFirst: boolean;
 }
 
 /** The first of a worker's listening sockets: behind stdin, stdout, stderr and the channel. */

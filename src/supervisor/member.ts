@@ -149,10 +149,11 @@ export class Member {
     this.#overdue = false;
     const nonce = makeNonce();
     const listeners = descriptors.length;
+    const isFirst = this.#first !== undefined;
     const process: WorkerProcess = new WorkerProcess({
       path: workerPath,
       descriptors,
-      start: { type: "start", index, nonce, configuration, listeners, logLevel },
+      start: { type: "start", index, nonce, configuration, listeners, logLevel, isFirst },
       received: (message) => this.#received(process, message),
       ended: (end) => this.#ended(process, end),
     });

@@ -8,6 +8,16 @@ import type { Log } from "../core/log.ts";
 import type { OpenUpstream } from "../gateway/gateway.ts";
 import { EchoUpstream } from "../upstreams/echo.ts";
 
+/** Rejects with a HeadgateError for a mistake that only services themselves can tell of. */
+export async function checkServices({ hubs }: Configuration): Promise<void> {
+  const checks = Object.entries(hubs).map(async ([name, { limits, service }]) => {
+    if (service.kind !== "nats") return;
+    const { checkStreamAtStart } = await import("../upstreams/nats/start-check.ts");
+    await checkStreamAtStart(name, service, limits);
+  });
+  await Promise.all(checks);
+}
+
 export async function loadCarriers(
   configuration: Configuration,
   nonce: string,

@@ -14,7 +14,7 @@ import type { Configuration } from "../config/configuration.ts";
 import type { Log } from "../core/log.ts";
 import { Gateway, type OpenUpstream } from "../gateway/gateway.ts";
 import type { Binding } from "../reactor/binding.ts";
-import { loadCarriers } from "./carriers.ts";
+import { checkServices, loadCarriers } from "./carriers.ts";
 import { CountsReporter } from "./counts-reporter.ts";
 
 export interface WorkerOptions {
@@ -31,8 +31,11 @@ export class Worker {
 
   /** Accepts clients when this resolves. Rejects with a HeadgateError where the world is not so. */
   static async open(options: WorkerOptions): Promise<Worker> {
-    const configuration = JSON.parse(options.start.configuration) as Configuration;
-    const openUpstream = await loadCarriers(configuration, options.start.nonce, options.log);
+    const { isFirst, nonce, ...start } = options.start;
+    const configuration = JSON.parse(start.configuration) as Configuration;
+    // One that takes a dead one's place has clients coming, and holds what they send.
+    if (isFirst) await checkServices(configuration);
+    const openUpstream = await loadCarriers(configuration, nonce, options.log);
     return new Worker(options, configuration, openUpstream);
   }
 

@@ -3,9 +3,8 @@
  * ready only once `prepare` has succeeded, behind every reconnection too. What travels over it
  * is not known here.
  */
-import { readFileSync } from "node:fs";
 import type { ConnectionOptions, NatsConnection, Status } from "@nats-io/transport-node";
-import { connect, credsAuthenticator } from "@nats-io/transport-node";
+import { connect } from "@nats-io/transport-node";
 import type { NatsServiceConfiguration } from "../../config/configuration.ts";
 import { HeadgateError } from "../../core/error.ts";
 import type { Log } from "../../core/log.ts";
@@ -13,6 +12,7 @@ import type { Agenda, Appointment } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
 import { backoffMs } from "../delivery/retry.ts";
+import { connectionOptions } from "./connection-options.ts";
 
 const RETRY_BASE_MS = 100;
 /** With the time that a connection may take, recovery begins within 5 s. */
@@ -95,36 +95,17 @@ export class NatsClient {
 
   #connectionOptions(): ConnectionOptions {
     const { service, name, connectTimeoutMs, random } = this.#parts;
-    const { servers, credentials, token, user, password, tls } = service;
-    const options: ConnectionOptions = {
-      servers: [...servers],
-      name,
-      timeout: connectTimeoutMs,
+    return {
+      ...connectionOptions(service, name, connectTimeoutMs),
       pingInterval: PING_INTERVAL_MS,
       maxPingOut: PINGS_UNANSWERED_MAX,
       maxReconnectAttempts: -1,
       ignoreAuthErrorAbort: true,
-      noAsyncTraces: true,
       reconnectDelayHandler: () => {
         this.#redials += 1;
         return backoffMs(this.#redials >> 1, RETRY_BASE_MS, RETRY_CAP_MS, random());
       },
     };
-    if (token !== undefined) options.token = token;
-    if (user !== undefined) options.user = user;
-    if (password !== undefined) options.pass = password;
-    if (credentials !== undefined) {
-      // Read at each connection, so that a file which was replaced counts from then on.
-      options.authenticator = credsAuthenticator(() => readFileSync(credentials));
-    }
-    if (tls !== undefined) {
-      options.tls = {
-        ...(tls.ca === undefined ? {} : { caFile: tls.ca }),
-        ...(tls.cert === undefined ? {} : { certFile: tls.cert }),
-        ...(tls.key === undefined ? {} : { keyFile: tls.key }),
-      };
-    }
-    return options;
   }
 
   #opened(connection: NatsConnection): void {

@@ -40,7 +40,7 @@ import { CoreDelivery } from "./core-delivery.ts";
 import { outgoingOf } from "./outgoing.ts";
 import type { PushCounts } from "./pushes.ts";
 import { Pushes } from "./pushes.ts";
-import { prepareStream } from "./stream.ts";
+import { planFor, prepareStream } from "./stream.ts";
 import { StreamDelivery } from "./stream-delivery.ts";
 import { Subjects } from "./subjects.ts";
 
@@ -123,7 +123,7 @@ export class NatsUpstream implements Upstream {
     });
     this.#pushes = pushes;
     const stored = service.delivery === "at-least-once";
-    const plan = planOf(configuration, subjects);
+    const plan = planFor(hub, service, limits);
     const client = new NatsClient({
       ...{ service, agenda, log, quietLog, fields, random },
       name: `headgate ${configuration.name} ${hub}`,
@@ -268,16 +268,4 @@ export class NatsUpstream implements Upstream {
       });
     });
   }
-}
-
-function planOf({ service, limits }: NatsUpstreamConfiguration, subjects: Subjects) {
-  return {
-    stream: service.stream,
-    prefix: service.prefix,
-    stored: subjects.events,
-    connect: subjects.connect,
-    longestRetryMs: limits.holdTimeoutMs + limits.serviceTimeoutMs,
-    // To be connected includes it: recovery is not to wait for an answer that stays out.
-    timeoutMs: limits.serviceConnectTimeoutMs,
-  };
 }

@@ -11,10 +11,11 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { HubLimits, NatsServiceConfiguration } from "../../config/configuration.ts";
 import { HeadgateError } from "../../core/error.ts";
 import { causeOf } from "./client.ts";
 import { isNobodyThere } from "./outgoing.ts";
-import { covers } from "./subjects.ts";
+import { covers, Subjects } from "./subjects.ts";
 
 export interface StreamPlan {
   stream: string;
@@ -35,6 +36,18 @@ const NANOSECONDS = 1_000_000;
 const DUPLICATE_WINDOW_MS = 120_000;
 const AGE_MS_MAX = 24 * 3_600_000;
 const BYTES_MAX = 1024 ** 3;
+
+export function planFor(
+  hub: string,
+  { prefix, stream }: NatsServiceConfiguration,
+  { holdTimeoutMs, serviceConnectTimeoutMs, serviceTimeoutMs }: HubLimits,
+): StreamPlan {
+  const { connect, events } = new Subjects(prefix, hub);
+  const longestRetryMs = holdTimeoutMs + serviceTimeoutMs;
+  // To be connected includes it: recovery is not to wait for an answer that stays out.
+  const timeoutMs = serviceConnectTimeoutMs;
+  return { stream, prefix, stored: events, connect, longestRetryMs, timeoutMs };
+}
 
 export async function prepareStream(connection: NatsConnection, plan: StreamPlan): Promise<void> {
   const facts = await readStream(connection, plan);
