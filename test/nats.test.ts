@@ -48,10 +48,15 @@ async function untilAtLeast(count: number, ask: () => Promise<number>): Promise<
   }
 }
 
-/** How many messages of clients the gateway has read. */
-async function messagesRead(gateway: GatewayProcess): Promise<number> {
+/** Of all workers, as they told it last. */
+async function metric(gateway: GatewayProcess, series: string): Promise<number> {
   const page = await (await gateway.api("GET", "/metrics")).text();
-  return new Exposition(page).value('headgate_messages_received_total{hub="chat"}');
+  return new Exposition(page).value(series);
+}
+
+/** How many messages of clients the gateway has read. */
+function messagesRead(gateway: GatewayProcess): Promise<number> {
+  return metric(gateway, 'headgate_messages_received_total{hub="chat"}');
 }
 
 describe("a service over core NATS", { skip: natsMissing }, () => {
@@ -90,10 +95,18 @@ describe("a service over core NATS", { skip: natsMissing }, () => {
     const pushed = await gateway.api("POST", "/api/hubs/chat/groups/lobby/:send", "over REST");
     assert.equal(pushed.headers.get("headgate-matched"), "1");
     assert.deepEqual((await client.received(4)).slice(3), ["over REST"]);
+    service.publish("headgate.push.chat.all", "wrong", withAction("dance"));
     service.publish("headgate.push.chat.all", "good bye", withAction("close"));
     const { code, reason } = await client.untilClosed();
     assert.equal(code, 1000);
     assert.match(reason, /^good bye/);
+    const pushes = 'headgate_upstream_pushes_total{hub="chat",carrier="nats",result=';
+    await untilAtLeast(7, () => metric(gateway, `${pushes}"executed"}`));
+    assert.equal(await metric(gateway, `${pushes}"unusable"}`), 1);
+    const incidents = 'headgate_upstream_incidents_total{hub="chat",carrier="nats",incident=';
+    assert.equal(await metric(gateway, `${incidents}"disconnect"}`), 0);
+    await server.kill();
+    await untilAtLeast(1, () => metric(gateway, `${incidents}"disconnect"}`));
     assert.equal(await gateway.stop(), 0);
   });
 

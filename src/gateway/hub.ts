@@ -38,7 +38,11 @@ export class Hub {
   #upstreamCounts(): UpstreamCounts | undefined {
     const counts = this.upstream.counts();
     if (counts === undefined) return undefined;
-    const { carrier, inflight, heldConnections, retries, dropped, abandoned, durations } = counts;
-    return { carrier, inflight, heldConnections, retries, dropped, abandoned, durations };
+    const { carrier, inflight, heldConnections, retries } = counts;
+    const { dropped, abandoned, incidents, pushes, durations } = counts;
+    return {
+      ...{ carrier, inflight, heldConnections, retries },
+      ...{ dropped, abandoned, incidents, pushes, durations },
+    };
   }
 }

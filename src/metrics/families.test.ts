@@ -17,6 +17,8 @@ function upstream(inflight: number): UpstreamCounts {
     retries: 3,
     dropped: { connected: 0, message: 4 },
     abandoned: { "service-error": 4 },
+    incidents: { disconnect: inflight, error: 0 },
+    pushes: { executed: 2 * inflight },
     durations: { message: durations.counts() },
   };
 }
@@ -100,6 +102,12 @@ headgate_events_dropped_total{event="connected"} 0
 headgate_events_dropped_total{event="message"} 8
 headgate_upstream_inflight 5
 headgate_upstream_retries_total 6
+headgate_upstream_incidents_total{hub="chat",carrier="http",incident="disconnect"} 1
+headgate_upstream_incidents_total{hub="chat",carrier="http",incident="error"} 0
+headgate_upstream_incidents_total{hub="news",carrier="http",incident="disconnect"} 4
+headgate_upstream_incidents_total{hub="news",carrier="http",incident="error"} 0
+headgate_upstream_pushes_total{hub="chat",carrier="http",result="executed"} 2
+headgate_upstream_pushes_total{hub="news",carrier="http",result="executed"} 8
 headgate_held_connections 4
 headgate_turn_duration_seconds_max 0.25
 headgate_memory_budget_bytes{state="parked"} 13

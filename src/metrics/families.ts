@@ -152,6 +152,20 @@ export const families: readonly Family<MetricsSource>[] = [
     samples: ({ counts }) => [[{}, total(upstreamsOf(counts), ({ retries }) => retries)]],
   },
   {
+    name: "headgate_upstream_incidents_total",
+    type: "counter",
+    labels: ["hub", "carrier", "incident"],
+    help: "What befell connections to services: lost, made again, errors, nobody there",
+    samples: ({ counts }) => ofCarriers(counts, "incident", (upstream) => upstream.incidents),
+  },
+  {
+    name: "headgate_upstream_pushes_total",
+    type: "counter",
+    labels: ["hub", "carrier", "result"],
+    help: "Pushes that came over a carrier, and not by REST, by what became of them",
+    samples: ({ counts }) => ofCarriers(counts, "result", (upstream) => upstream.pushes),
+  },
+  {
     name: "headgate_held_connections",
     type: "gauge",
     labels: [],
@@ -210,6 +224,20 @@ function by(label: string, values: Readonly<Record<string, number>>): [Labels, n
 
 function ofHubs(counts: WorkerCounts, read: (hub: HubCounts) => number): [Labels, number][] {
   return Object.entries(counts.hubs).map(([hub, hubCounts]) => [{ hub }, read(hubCounts)]);
+}
+
+function ofCarriers(
+  { hubs }: WorkerCounts,
+  label: string,
+  read: (upstream: UpstreamCounts) => Readonly<Record<string, number>>,
+): [Labels, number][] {
+  return Object.entries(hubs).flatMap(([hub, { upstream }]) => {
+    if (upstream === undefined) return [];
+    const { carrier } = upstream;
+    return by(label, read(upstream)).map(([labels, count]): [Labels, number] => {
+      return [{ hub, carrier, ...labels }, count];
+    });
+  });
 }
 
 function upstreamsOf(counts: WorkerCounts): UpstreamCounts[] {

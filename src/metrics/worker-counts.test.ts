@@ -29,6 +29,8 @@ function served(times: number): HubCounts {
       retries: 6 * times,
       dropped: { connected: 7 * times, message: 8 * times },
       abandoned: { "service-error": 9 * times },
+      incidents: { disconnect: 10 * times },
+      pushes: { executed: 11 * times },
       durations: { message: durations(...new Array<number>(times).fill(0.25)) },
     },
   };

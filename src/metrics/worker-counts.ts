@@ -52,6 +52,10 @@ export interface UpstreamCounts {
   dropped: Readonly<Record<string, number>>;
   /** Of those the messages, by the reason. */
   abandoned: Readonly<Record<string, number>>;
+  /** What befell the connection to the service, ever, by its name; {} where there is not one. */
+  incidents: Readonly<Record<string, number>>;
+  /** Pushes that came over this carrier, ever, by what became of them; {} where none can. */
+  pushes: Readonly<Record<string, number>>;
   /** How long requests took, ever, by the kind of their event. */
   durations: Readonly<Record<string, HistogramCounts>>;
 }
@@ -132,6 +136,8 @@ function addUpstreams(a: UpstreamCounts, b: UpstreamCounts): UpstreamCounts {
     retries: a.retries + b.retries,
     dropped: addEach(a.dropped, b.dropped, add),
     abandoned: addEach(a.abandoned, b.abandoned, add),
+    incidents: addEach(a.incidents, b.incidents, add),
+    pushes: addEach(a.pushes, b.pushes, add),
     durations: addEach(a.durations, b.durations, addHistograms),
   };
 }

@@ -26,6 +26,7 @@ for (const carrier of carriers) {
       for (const each of commands) await stage.service.push?.(each);
       await stage.until(() => stage.sink.commands.length >= commands.length);
       assert.deepEqual(stage.sink.commands.map(shown), commands.map(shown));
+      assert.equal(stage.counts.pushes.executed, commands.length);
     }
 
     test("goes to a connection, a user, a group or all, in the order of the pushes", async () => {

@@ -219,6 +219,9 @@ export class HttpUpstream implements Upstream {
       durations: Object.fromEntries(
         Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
       ),
+      // A connection for each request is no news, and pushes come by REST.
+      incidents: {},
+      pushes: {},
       connections: this.#service.connections,
       isDown: this.#health.down,
     };

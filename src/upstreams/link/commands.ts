@@ -19,7 +19,16 @@ export interface CommandRules {
   nameBytesMax: number;
 }
 
+/** What became of pushes, ever. */
+export type CommandCounts = {
+  executed: number;
+  /** What cannot be carried out, as its RESULT says. */
+  unusable: number;
+  failed: number;
+};
+
 export class Commands {
+  readonly counts: CommandCounts = { executed: 0, unusable: 0, failed: 0 };
   readonly #sink: UpstreamSink;
   readonly #rules: CommandRules;
   readonly #underWay = new Map<Link, number>();
@@ -32,18 +41,21 @@ export class Commands {
   take(link: Link, frame: Command): void {
     const fault = faultOf(frame, this.#rules);
     if (fault !== undefined) {
+      this.counts.unusable += 1;
       this.#fail(link, frame.request, fault);
       return;
     }
     this.#began(link);
     this.#sink.execute(commandOf(frame)).then(
       ({ matched, dropped }) => {
+        this.counts.executed += 1;
         this.#ended(link);
         if (frame.request === 0) return;
         const done = { request: frame.request, status: RESULT_DONE, matched, dropped, error: "" };
         link.socket.send({ type: RESULT, ...done });
       },
       (error: unknown) => {
+        this.counts.failed += 1;
         this.#ended(link);
         this.#fail(link, frame.request, error instanceof Error ? error.message : String(error));
       },

@@ -1,4 +1,4 @@
-/** What a service can do wrong on a link: it is closed with a name, dialled again, nothing is lost. */
+/** What a service can do wrong on a link, which is closed and dialled again: nothing is lost. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { until } from "../../../test/support/until.ts";

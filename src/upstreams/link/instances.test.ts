@@ -40,7 +40,7 @@ describe("of several instances", () => {
     for (const instance of instances) assert.equal(instance.links.length, 1);
   });
 
-  test("one that dies leaves its connections to the others, with what it had not acknowledged", async () => {
+  test("one that dies leaves its connections to others, with what it had not done", async () => {
     const instances = await startInstances(2);
     const [dying, other] = instances as [Instance, Instance];
     const bench = startBench(instances.map(({ url }) => url));
@@ -64,7 +64,7 @@ describe("of several instances", () => {
     assert.equal(bench.sink.count("fail"), 0);
   });
 
-  test("one that comes back takes new connections, and the others stay where they are", async () => {
+  test("one that comes back takes new connections, and others stay where they are", async () => {
     const instances = await startInstances(2);
     const [first, second] = instances as [Instance, Instance];
     const bench = startBench(instances.map(({ url }) => url));
@@ -229,7 +229,7 @@ test("a Unix socket is an instance like any other", async () => {
   await until(() => bench.upstream.counts().links === 0);
 });
 
-test("a name with several addresses is several instances, and is tried until it is known", async () => {
+test("a name with several addresses is several instances, and is looked up again", async () => {
   const instances = await startInstances(2);
   const [first] = instances as [Instance];
   let lookups = 0;

@@ -48,7 +48,18 @@ interface Instance {
   isGone: boolean;
 }
 
+/** What befell links, ever. */
+export type LinkIncidents = {
+  welcome: number;
+  lost: number;
+  /** Of those that were lost, for what the service did wrong. */
+  fault: number;
+  /** Dialled, and no link came of it. */
+  unreachable: number;
+};
+
 export class Instances {
+  readonly incidents: LinkIncidents = { welcome: 0, lost: 0, fault: 0, unreachable: 0 };
   readonly #parts: InstancesParts;
   readonly #instances = new Map<string, Instance>();
   #lastId = 0;
@@ -133,6 +144,7 @@ export class Instances {
         ...events,
         welcomed: (link) => {
           const { fields, log } = this.#parts;
+          this.incidents.welcome += 1;
           log.info({ ...fields, instance: describeAddress(address) }, "linked to the service");
           events.welcomed(link);
         },
@@ -150,12 +162,16 @@ export class Instances {
     if (fault !== undefined) {
       const sentence =
         "the service broke the rules of the link, which was closed; it is dialled again";
+      this.incidents.fault += 1;
       quietLog.say("error", { ...details, fault: fault.fault }, sentence);
     } else if (link.isWelcome) {
       quietLog.say("warn", details, "a link to the service was lost; it is dialled again");
       instance.failures = 0;
     }
-    if (link.isWelcome) lost(link);
+    if (link.isWelcome) {
+      this.incidents.lost += 1;
+      lost(link);
+    } else this.incidents.unreachable += 1;
     this.#failed(instance, cause);
   }
 

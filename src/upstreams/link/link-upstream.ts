@@ -34,11 +34,11 @@ import type {
 } from "../upstream.ts";
 import { HELD } from "../upstream.ts";
 import { parseLinkUrl, type Resolve, resolveByName } from "./address.ts";
-import { Commands } from "./commands.ts";
+import { type CommandCounts, Commands } from "./commands.ts";
 import { Connects } from "./connects.ts";
 import { Delivery } from "./delivery.ts";
 import { Homes } from "./homes.ts";
-import { Instances } from "./instances.ts";
+import { Instances, type LinkIncidents } from "./instances.ts";
 import type { Link } from "./link.ts";
 import { Outage } from "./outage.ts";
 import { Routes } from "./routes.ts";
@@ -71,6 +71,8 @@ export interface LinkUpstreamOptions {
 }
 
 export interface LinkUpstreamCounts extends UpstreamCounts {
+  incidents: LinkIncidents;
+  pushes: CommandCounts;
   /** Connections with events that are not acknowledged. */
   lanes: number;
   heldMessages: number;
@@ -218,6 +220,8 @@ export class LinkUpstream implements Upstream {
       ...this.#lanes.counts(),
       carrier: "link",
       inflight,
+      incidents: { ...this.#instances.incidents },
+      pushes: { ...this.#commands.counts },
       dropped: { ...this.#losses.dropped },
       abandoned: { ...this.#losses.abandoned },
       durations: Object.fromEntries(

@@ -9,7 +9,7 @@ import { makeNatsAccounts } from "../../../test/support/nats-accounts.ts";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { until } from "../../../test/support/until.ts";
-import { startBench } from "./fixtures.test.helper.ts";
+import { NatsService, startBench } from "./fixtures.test.helper.ts";
 
 describe("the connection to NATS", { skip: natsMissing }, () => {
   test("proves who it is by a token", async () => {
@@ -41,7 +41,7 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
 
   test("is tried again for ever when it is refused, and the log says why", async () => {
     const bench = await startBench({ server: { token: "secret" }, service: { token: "wrong" } });
-    await until(() => bench.upstream.counts().client.errors >= 3);
+    await until(() => bench.upstream.counts().incidents.error >= 3);
     assert.ok(bench.log.has("warn", "Authorization Violation"));
     assert.ok(!bench.log.has("warn", "wrong"), "a secret is not logged");
     assert.equal(bench.upstream.counts().isDown, true);
@@ -78,6 +78,29 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
       assert.ok(Math.min(...gaps.slice(-2)) > 900, `less often: ${gaps}`);
       assert.ok(Math.min(...gaps.slice(-2)) < 2000, `often enough: ${gaps}`);
     }
+  });
+
+  test("is made again when the server ends it for reading too slowly", async () => {
+    const configuration = "max_pending: 100000\nmax_payload: 50000";
+    const bench = await startBench({ server: { configuration } });
+    const service = await NatsService.start(bench.server);
+    await bench.untilReady();
+    // The server writes down who was slow; to us it is a connection that ends.
+    const push = "x".repeat(50_000);
+    await until(() => {
+      for (let index = 0; index < 100; index += 1) service.push("all", push);
+      return bench.upstream.counts().incidents.disconnect > 0;
+    });
+    assert.ok(bench.log.has("warn", "the connection to NATS was lost"));
+    await service.connection.flush();
+    await bench.untilReady();
+    assert.ok(bench.upstream.counts().incidents.reconnect > 0);
+    const { unusable } = bench.upstream.counts().pushes;
+    assert.ok(unusable > 0, "these are over pushBytesMax");
+    await until(() => {
+      if (bench.sink.count("execute") === 0) service.push("all", "in time");
+      return bench.sink.count("execute") > 0;
+    });
   });
 
   test("goes to another server of the list when one is gone", async () => {

@@ -54,7 +54,7 @@ describe("events over core NATS", { skip: natsMissing }, () => {
     await bench.untilReady();
     bench.open(1);
     bench.say(1, "into the void");
-    await until(() => bench.upstream.counts().pushes.unheard === 1);
+    await until(() => bench.upstream.counts().incidents.unheard === 1);
     assert.ok(bench.log.has("warn", "no service has subscribed"));
     assert.equal(bench.sink.count("execute"), 0);
     assert.equal(bench.sink.count("acknowledged", 1), 1);
@@ -90,7 +90,7 @@ describe("without a server that reads, events over core NATS", { skip: natsMissi
     await bench.untilReady();
     await until(() => bench.sink.count("acknowledged", 1) === 3);
     await until(
-      () => service.texts().length + bench.upstream.counts().pushes.unheard === 3,
+      () => service.texts().length + bench.upstream.counts().incidents.unheard === 3,
       "each was heard, or told to be unheard",
     );
     const heard = service.texts();

@@ -121,8 +121,8 @@ describe("events over JetStream", { skip: natsMissing }, () => {
     assert.equal(bench.sink.count("fail"), 0);
     const messages = await stored(bench.server);
     for (const place of [1, 2, 3]) assertWhole(messages, place, 150);
-    const { client } = bench.upstream.counts();
-    assert.deepEqual([client.disconnects, client.reconnects], [2, 2]);
+    const { incidents } = bench.upstream.counts();
+    assert.deepEqual([incidents.disconnect, incidents.reconnect], [2, 2]);
   });
 
   test("are all there once, in order, when the server stands still for a while", async () => {
@@ -209,7 +209,7 @@ describe("events over JetStream", { skip: natsMissing }, () => {
     bench.open(1);
     bench.say(1, "one");
     await until(() => bench.sink.count("acknowledged", 1) === 1);
-    assert.equal(bench.upstream.counts().client.errors, 0);
+    assert.equal(bench.upstream.counts().incidents.error, 0);
   });
 
   test("that are held when the gateway stops are stored within its time", async () => {

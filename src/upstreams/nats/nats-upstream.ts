@@ -72,7 +72,7 @@ export interface NatsUpstreamCounts extends UpstreamCounts {
   heldMessages: number;
   heldBytes: number;
   isDown: boolean;
-  client: NatsClientCounts;
+  incidents: NatsClientCounts & { unheard: number };
   pushes: PushCounts;
 }
 
@@ -227,7 +227,7 @@ export class NatsUpstream implements Upstream {
         Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
       ),
       isDown: this.#client.ready === undefined,
-      client: { ...this.#client.counts },
+      incidents: { ...this.#client.counts, unheard: this.#pushes.unheard },
       pushes: { ...this.#pushes.counts },
     };
   }

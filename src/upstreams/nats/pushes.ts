@@ -27,18 +27,18 @@ export interface PushesParts {
   fields: object;
 }
 
-export interface PushCounts {
+export type PushCounts = {
   /** Carried out, whether anybody matched or not. */
   executed: number;
   unusable: number;
   /** Too many were under way. */
   dropped: number;
-  /** Messages of clients that no service had subscribed to; core NATS alone tells. */
-  unheard: number;
-}
+};
 
 export class Pushes {
-  readonly counts: PushCounts = { executed: 0, unusable: 0, dropped: 0, unheard: 0 };
+  readonly counts: PushCounts = { executed: 0, unusable: 0, dropped: 0 };
+  /** Messages of clients that no service had subscribed to; core NATS alone tells. */
+  unheard = 0;
   readonly #parts: PushesParts;
   #underWay = 0;
   #bytes = 0;
@@ -63,7 +63,7 @@ export class Pushes {
     const { sink, subjects, rules, log, fields } = this.#parts;
     const { subject, data: bytes } = message;
     if (message.headers?.code === NO_RESPONDERS && bytes.length === 0) {
-      this.counts.unheard += 1;
+      this.unheard += 1;
       log.say("warn", fields, "no service has subscribed to this hub's messages: they are lost");
       return;
     }
