@@ -166,7 +166,8 @@ export class Instances {
       quietLog.say("error", { ...details, fault: fault.fault }, sentence);
     } else if (link.isWelcome) {
       quietLog.say("warn", details, "a link to the service was lost; it is dialled again");
-      instance.failures = 0;
+      // One that leaves as soon as it was welcomed is dialled less and less often as well.
+      if (link.seconds > 0) instance.failures = 0;
     }
     if (link.isWelcome) {
       this.incidents.lost += 1;

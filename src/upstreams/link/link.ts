@@ -65,6 +65,8 @@ export class Link {
   frameBytesMax = 0;
   /** Sent and not acknowledged. */
   eventsUnderWay = 0;
+  /** For how long it has been connected. */
+  seconds = 0;
   readonly #socket: LinkSocket;
   readonly #events: LinkEvents;
   readonly #greeting: LinkGreeting;
@@ -75,7 +77,6 @@ export class Link {
   #bytesMax = 0;
   #isWelcome = false;
   #isLeaving = false;
-  #seconds = 0;
   #silentSeconds = 0;
 
   /** Throws a sentence where it cannot even be dialled. */
@@ -196,9 +197,9 @@ export class Link {
       this.#socket.giveUp(`nothing came for ${SILENCE_SECONDS_MAX} s`);
       return;
     }
-    this.#seconds += 1;
-    if (this.#isWelcome && this.#seconds % PING_SECONDS === 0) {
-      this.#socket.send({ type: PING, token: this.#seconds >>> 0 });
+    this.seconds += 1;
+    if (this.#isWelcome && this.seconds % PING_SECONDS === 0) {
+      this.#socket.send({ type: PING, token: this.seconds >>> 0 });
     }
     this.#events.second(this);
   }
