@@ -94,6 +94,23 @@ for (const carrier of carriers) {
       assert.equal(stage.sink.of(1).failed, undefined);
     });
 
+    test("that is lost with its instance has another one get it all again", async () => {
+      const stage = await Stage.set(carrier);
+      stage.service.answer = ({ kind }) => (kind === "message" ? new Promise(() => {}) : "taken");
+      stage.enter(1);
+      for (const text of ["a", "b"]) stage.say(1, text);
+      await stage.until(() => stage.texts(1).length > 0);
+      await stage.service.goAway();
+      const [before] = stage.seen(1).filter(({ kind }) => kind === "message");
+      stage.service.answer = () => "taken";
+      await stage.service.comeBack();
+      await stage.untilAcknowledged(2);
+      const again = stage.seen(1).filter(({ number }) => number === 1);
+      assert.ok(again.length > 1);
+      for (const each of again) assert.deepEqual(each, before);
+      assert.deepEqual(stage.texts(1), ["a", "b"]);
+    });
+
     test("of failed counts three times, and twice is no failure", async () => {
       const stage = await Stage.set(carrier);
       stage.answering({ a: ["failed", "failed"], b: ["failed", "failed", "failed"] });
