@@ -38,6 +38,8 @@ export interface HeadgateOptions {
   compression?: boolean;
   /** Whether its events travel in batches; only with a service. */
   batch?: boolean;
+  /** Without the hub of those who are pushed to: its service is for one. */
+  isOneHub?: boolean;
 }
 
 /** With `--fanout` among its options, what one connection sends goes to all others. */
@@ -79,7 +81,8 @@ export function headgate(root: string, options: HeadgateOptions = {}): Contender
     writeFileSync(file, configuration(port, adminPort, options));
     const main = join(root, "dist/src/cli/main.js");
     const child = new Child(0, [process.execPath, main, "start", "--config", file]);
-    await listening(child, port).finally(() => rmSync(folder, { recursive: true }));
+    const isUp = listening(child, port, "HTTP/1.1 101 ");
+    await isUp.finally(() => rmSync(folder, { recursive: true }));
     const [first, ...others] = childrenOf(child.pid);
     if (first === undefined || others.length + 1 !== (options.workers ?? 1))
       throw new Error("there are not as many workers as asked for");
@@ -106,7 +109,7 @@ listen:
   - address: 127.0.0.1:${port}
 hubs:
   echo: { paths: [/, /anonymous], ${hub} }
-  group: { paths: [/group, /groups], ${hub} }
+${options.isOneHub ? "" : `  group: { paths: [/group, /groups], ${hub} }`}
 admin: { address: "127.0.0.1:${adminPort}" }
 workers: ${options.workers ?? 1}
 `;
@@ -132,10 +135,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Resolves when a handshake at the port is answered. */
-export async function listening(child: Child, port: number): Promise<void> {
+/** Resolves when a handshake at the port is answered, by something that begins so. */
+export async function listening(child: Child, port: number, beginning = ""): Promise<void> {
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
-  while (!(await answers(port))) {
+  while (!(await answers(port, beginning))) {
     if (!child.running || performance.now() > deadlineMs) throw child.failure();
     await sleep(50);
   }
@@ -154,14 +157,17 @@ export function upgradeRequest(path: string): string {
   ].join("\r\n");
 }
 
-/** Whether a handshake at the port is answered: a listening socket may have no worker yet. */
-export function answers(port: number): Promise<boolean> {
+/**
+ * Whether a handshake at the port is answered: a listening socket may have no worker yet, and a
+ * worker no way to its service, which another answer tells.
+ */
+export function answers(port: number, beginning = ""): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.setTimeout(1000, () => socket.destroy());
     socket.once("connect", () => socket.write(upgradeRequest("/")));
-    socket.once("data", () => {
-      resolve(true);
+    socket.once("data", (head) => {
+      resolve(head.toString("latin1").startsWith(beginning));
       socket.destroy();
     });
     // `close` follows, and is the answer.

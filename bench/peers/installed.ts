@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Contender, peer } from "../floor/servers.ts";
 import { reasonOf } from "../workloads/comparison.ts";
+import { headgateOverNats } from "./carriers.ts";
 import { proxied } from "./proxies.ts";
 import { pushpin } from "./pushpin.ts";
 
@@ -15,7 +16,7 @@ export interface Peers {
   servers: Contender[];
   /** The same with permessage-deflate. */
   compressing: Contender[];
-  /** Programs of the distribution, with a service behind each. */
+  /** What programs of the distribution are a part of, with a service behind each. */
   gateways: Contender[];
   versions: Record<string, string>;
   missing: Record<string, string>;
@@ -61,6 +62,7 @@ export async function findPeers(root: string): Promise<Peers> {
       peers.compressing.push(peer(name, `env COMPRESS=1 ${command}`));
     } else peers.missing[name] = missing;
   }
+  findProgram(peers, "nats-server", ["-v"], () => headgateOverNats(root));
   findProgram(peers, "nginx", ["-v"], () => proxied(root, "nginx"));
   findProgram(peers, "haproxy", ["-v"], () => proxied(root, "haproxy"));
   findProgram(peers, "pushpin", ["--version"], () => pushpin(root));

@@ -148,6 +148,30 @@ const stalls: Target[] = ["128 B to 18,000", "4 KiB to 18,000", "64 KiB to 18,00
   }),
 );
 
+const proxies = ["nginx and ws", "haproxy and ws"];
+const roundTrip: Target[] = [
+  ...proxies.map((base) =>
+    ratio({
+      workload: "round-trip",
+      what: `Round trip, 8 in flight, \`batch: on\`: CPU against ${base}`,
+      ...{ scenario: "8 in flight", own: "Headgate, batch: on", base, bound: { less: 1 } },
+    }),
+  ),
+  ...[
+    { scenario: "8 in flight", most: 0.35 },
+    { scenario: "one at a time, 500 connections", most: 0.5 },
+  ].flatMap(({ scenario, most }) =>
+    proxies.flatMap((base) => {
+      const pair = { workload: "round-trip", scenario, base };
+      const what = `Round trip, ${scenario}, over the link: CPU against ${base}`;
+      return [
+        ratio({ ...pair, what, own: "Headgate over the link", bound: { most } }),
+        ratio({ ...pair, what: "… over NATS", own: "Headgate over NATS" }),
+      ];
+    }),
+  ),
+];
+
 const growth: Target[] = [
   { own: "19,000", base: "1,000" },
   { own: "100,000 on 6 workers", base: "1,000" },
@@ -197,13 +221,7 @@ export const targets: Target[] = [
     what: `Latency at half of saturation: p99 against ${UWS}`,
     ...{ scenario: "10,000 connections", base: UWS, bound: { most: 1.5 } },
   }),
-  ...["nginx and ws", "haproxy and ws"].map((base) =>
-    ratio({
-      workload: "round-trip",
-      what: `Round trip, 8 in flight, \`batch: on\`: CPU against ${base}`,
-      ...{ scenario: "8 in flight", own: "Headgate, batch: on", base, bound: { less: 1 } },
-    }),
-  ),
+  ...roundTrip,
   ...growth,
   ...holding,
 ];

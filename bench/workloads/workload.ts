@@ -42,7 +42,7 @@ export interface Bench {
   peers: Contender[];
   /** The same with permessage-deflate. */
   compressingPeers: Contender[];
-  /** Other gateways that are there, with a service behind each. */
+  /** Other gateways that are there, and Headgate before a broker, with a service behind each. */
   gateways: Contender[];
   hold: { connections: number; seconds: number };
   progress(text: string): void;
