@@ -50,6 +50,12 @@ export interface Stage {
 
 export interface Carrier {
   name: string;
+  /** With these results nothing behind the event is handled before it, if at all. */
+  stopsAt: readonly Result["kind"][];
+  /** Messages can set the state of their connection. */
+  keepsState: boolean;
+  /** Why it cannot be had here. */
+  skip: string | false;
   set(options?: Partial<ServiceOptions>): Promise<Stage>;
 }
 
@@ -58,7 +64,10 @@ after(() => {
   for (const server of running) server.close().closeAllConnections();
 });
 
-function createWatched(options: Partial<ServiceOptions>): { service: Service; errors: Error[] } {
+export function createWatched(options: Partial<ServiceOptions>): {
+  service: Service;
+  errors: Error[];
+} {
   const errors: Error[] = [];
   const onError = (error: Error) => errors.push(error);
   return { service: createService({ hub: "chat", onError, ...options }), errors };
@@ -95,8 +104,15 @@ async function readResult(response: Response): Promise<Result> {
   return result;
 }
 
+const PROMISES = {
+  stopsAt: ["held", "failed", "refused"],
+  keepsState: true,
+  skip: false,
+} as const;
+
 const http: Carrier = {
   name: "HTTP",
+  ...PROMISES,
   async set(options = {}) {
     const { errors, service } = createWatched(options);
     const url = await serve(service.httpHandler());
@@ -137,6 +153,7 @@ function readEntry(entry: BatchEntry): Result {
 
 const batch: Carrier = {
   name: "a batch",
+  ...PROMISES,
   async set(options = {}) {
     const { errors, service } = createWatched(options);
     const url = await serve(service.httpHandler());
@@ -192,6 +209,7 @@ function frameOf(channel: number, told: Told) {
 
 const link: Carrier = {
   name: "a link",
+  ...PROMISES,
   async set(options = {}) {
     const { errors, service } = createWatched(options);
     const { port } = await service.listenLink(0);

@@ -28,6 +28,7 @@ export class Message {
   #reply: Encoded | undefined;
   #newState: string | undefined;
   #isSettled = false;
+  #keepsState = true;
 
   constructor(
     connection: Connection,
@@ -79,7 +80,7 @@ export class Message {
   /**
    * The payload, to keep as long as you like. Up to 4 KiB it is a copy; a longer one is a view
    * into the memory that the carrier read it into, which nobody uses again, and which stays in
-   * memory with it: 64 KiB over the link, the request's body over HTTP.
+   * memory with it: 64 KiB over the link and over NATS, the request's body over HTTP.
    */
   get bytes(): Uint8Array {
     if (this.#bytes === undefined) {
@@ -113,10 +114,18 @@ export class Message {
 
   /**
    * What the gateway keeps with the connection, and its later events have as `connectionState`;
-   * "" removes it. The gateway refuses more than `connectionStateBytesMax` (4,096) bytes.
+   * "" removes it. The gateway refuses more than `connectionStateBytesMax` (4,096) bytes. Over
+   * NATS nothing is answered and so only `connect` sets one: it throws HG_STATE_UNSUPPORTED.
    */
   setConnectionState(state: string): void {
     this.#assertUnderWay("setConnectionState");
+    if (!this.#keepsState) {
+      throw new HeadgateError(
+        "HG_STATE_UNSUPPORTED",
+        "Over NATS a message cannot set the connection's state: set it in the answer to connect, " +
+          "or keep it in a store by the connection's id.",
+      );
+    }
     if (Buffer.byteLength(state) > TEXT_BYTES_MAX) {
       throw new HeadgateError(
         "HG_STATE_TOO_LONG",
@@ -137,6 +146,11 @@ export class Message {
   /** For carriers: the handler is over. */
   settle(): void {
     this.#isSettled = true;
+  }
+
+  /** For carriers that take no answer. */
+  refuseState(): void {
+    this.#keepsState = false;
   }
 
   /** For carriers: nothing that is to wait may keep a whole chunk. */

@@ -1,11 +1,14 @@
 /** What handlers mean, alike over every carrier; each test runs over all of them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runAndListPackages } from "../../test/support/run-node.ts";
 import { HeadgateError } from "../core/error.ts";
 import { carriers, NONCE } from "./carriers.test.helper.ts";
 import { Refuse, TryLater } from "./fault.ts";
 import { binary, CONNECTED, DISCONNECTED, text } from "./http/requests.test.helper.ts";
 import type { Message } from "./message.ts";
+import { natsCarriers } from "./nats/nats-carriers.test.helper.ts";
 import { createService } from "./service.ts";
 
 const ID = `${NONCE}.AAAAAAAAAA`;
@@ -15,8 +18,10 @@ function codeOf(thrown: unknown): string {
   return thrown instanceof HeadgateError ? thrown.code : String(thrown);
 }
 
-for (const carrier of carriers) {
-  describe(`over ${carrier.name}`, () => {
+for (const carrier of [...carriers, ...natsCarriers]) {
+  describe(`over ${carrier.name}`, { skip: carrier.skip }, () => {
+    const { keepsState, stopsAt } = carrier;
+
     test("a handler sees the message, its connection and what is kept with it", async () => {
       const { service, open } = await carrier.set();
       const seen: unknown[] = [];
@@ -55,8 +60,18 @@ for (const carrier of carriers) {
       ]);
     });
 
-    test("what a handler sets as the state is there for the next one", async () => {
+    test("what a handler sets as the state is there for the next one, or it throws", async () => {
       const { service, open } = await carrier.set();
+      if (!keepsState) {
+        service.on("message", (message) => {
+          const set = () => message.setConnectionState("new");
+          assert.throws(set, { code: "HG_STATE_UNSUPPORTED" });
+          message.reply(message.connectionState);
+        });
+        const [result] = await open(ID, { state: "old" }).tell(text(1, "a"));
+        assert.equal(result?.reply?.bytes.toString(), "old");
+        return;
+      }
       const seen: string[] = [];
       service.on("message", (message) => {
         seen.push(message.connectionState);
@@ -88,16 +103,23 @@ for (const carrier of carriers) {
           service.on("message", (message) => {
             seen.push(message.number);
             if (message.number === 1) return undefined;
-            message.setConnectionState("lost");
+            if (keepsState) message.setConnectionState("lost");
             message.reply("lost");
             if (!isAsync) throw error;
             return Promise.reject(error);
           });
           const results = await open(ID).tell(text(1, "a"), text(2, "b"), text(3, "c"));
-          assert.deepEqual(results, [{ kind: "taken" }, { kind }]);
-          assert.deepEqual(seen, [1, 2], "none behind it was handled");
-          assert.deepEqual(errors.map(codeOf), reported);
-          for (const { cause } of errors) assert.equal(cause, error);
+          const codes: readonly string[] = reported;
+          if (stopsAt.includes(kind)) {
+            assert.deepEqual(results, [{ kind: "taken" }, { kind }]);
+            assert.deepEqual(seen, [1, 2], "none behind it was handled");
+            assert.deepEqual(errors.map(codeOf), codes);
+          } else {
+            assert.deepEqual(results, [{ kind: "taken" }, { kind }, { kind }]);
+            const told = kind === "held" ? ["HG_EVENT_LOST"] : codes;
+            assert.deepEqual(errors.map(codeOf), [...told, ...told]);
+          }
+          if (kind === "failed") for (const { cause } of errors) assert.equal(cause, error);
         });
       }
     }
@@ -278,7 +300,8 @@ for (const carrier of carriers) {
       const closed = service.close().then(() => {
         isClosed = true;
       });
-      const refused = other.tell(text(9, "b"));
+      // Over core NATS whoever is there gets it, if anybody is.
+      const refused = stopsAt.includes("held") ? other.tell(text(9, "b")) : Promise.resolve([]);
       release();
       assert.deepEqual(await first, [
         { kind: "taken", reply: { isText: true, bytes: Buffer.from("done") } },
@@ -307,6 +330,12 @@ for (const carrier of carriers) {
 }
 
 describe("a service", () => {
+  test("loads no package, until it is over NATS", async () => {
+    const program = fileURLToPath(new URL("./service.js", import.meta.url));
+    const { code, packages } = await runAndListPackages([program]);
+    assert.deepEqual([code, packages], [0, []]);
+  });
+
   test("takes one handler for each event, and none for others", () => {
     const service = createService({ hub: "chat" }).on("message", () => {});
     assert.throws(() => service.on("message", () => {}), { code: "HG_HANDLER_TWICE" });

@@ -1,8 +1,9 @@
 /**
- * The SDK for services: one set of handlers that takes events over HTTP and over links, and
+ * The SDK for services: one set of handlers that takes events over HTTP, links and NATS, and
  * pushes. It reads no configuration and writes no log; what goes wrong is told to `onError`.
  */
 import type { Server } from "node:http";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { HeadgateError } from "../core/error.ts";
 import { type EventName, guardReport, Handlers, type HandlerTable } from "./handlers.ts";
 import { ServiceEvents } from "./http/http-events.ts";
@@ -17,6 +18,7 @@ import {
 import { ConnectionLines } from "./lines.ts";
 import type { LinkLimits } from "./link/link.ts";
 import { type LinkAddress, LinkListener, type ListeningAt } from "./link/link-listener.ts";
+import type { NatsEvents, NatsOptions } from "./nats/nats-events.ts";
 import { Push, type PushCarrier } from "./push/push.ts";
 import { RestPush } from "./push/rest-push.ts";
 
@@ -28,6 +30,7 @@ export type { EventName, HandlerTable } from "./handlers.ts";
 export type { ConnectedEvent, DisconnectedEvent } from "./lifecycle.ts";
 export type { LinkAddress, ListeningAt } from "./link/link-listener.ts";
 export type { Message } from "./message.ts";
+export type { JetStreamOptions, NatsOptions } from "./nats/nats-events.ts";
 export type { Payload, PayloadKind } from "./payload.ts";
 export type {
   CloseOptions,
@@ -43,7 +46,7 @@ export interface ServiceOptions {
   hub: string;
   /** The hub's `signingKeys`: with them, events that none of them signed are refused. */
   keys?: string | readonly string[];
-  /** Push over REST, at the gateway's admin address. Otherwise pushes go over the links. */
+  /** Push over REST, at the gateway's admin address. Otherwise over the links, or over NATS. */
   push?: { url: string; key?: string };
   /** Names of gateways whose consent is given to OPTIONS. Default: all. */
   origins?: readonly string[];
@@ -82,12 +85,18 @@ export function createService(options: ServiceOptions): Service {
 
 export class Service {
   readonly push: Push;
+  readonly #hub: string;
+  readonly #keys: readonly string[];
   readonly #handlers: Handlers;
+  readonly #lines = new ConnectionLines();
   readonly #http: ServiceEvents;
   readonly #links: LinkListener;
   readonly #rest: RestPush | undefined;
   readonly #closeTimeoutMs: number;
   #isLinked = false;
+  #isOverNats = false;
+  #nats: NatsEvents | undefined;
+  #natsPush: PushCarrier | undefined;
   #closed: Promise<void> | undefined;
   /** All is over: handlers that were under way could still push until then. */
   #isOver = false;
@@ -98,7 +107,9 @@ export class Service {
     checkOptions(options, keys);
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 10_000;
     const handlers = new Handlers(guardReport(options.onError));
-    const lines = new ConnectionLines();
+    const lines = this.#lines;
+    this.#hub = hub;
+    this.#keys = keys;
     this.#handlers = handlers;
     const limits = {
       bodyBytesMax: options.bodyBytesMax ?? MEBIBYTE,
@@ -159,6 +170,35 @@ export class Service {
     return this.#links.listen(address);
   }
 
+  /**
+   * Takes events over a connection of `@nats-io/transport-node`, which is yours to make and to
+   * close: `service: nats://…` in the gateway. Give the handlers before. Resolves when events
+   * come; with JetStream it waits for the stream. Rejects where a consumer cannot be had.
+   */
+  async overNats(connection: NatsConnection, options: NatsOptions = {}): Promise<void> {
+    if (this.#closed !== undefined) throw isClosed();
+    if (this.#isOverNats) {
+      const message = "This service is over NATS already; create another one for another server.";
+      throw new HeadgateError("HG_SERVICE_OPTIONS", message);
+    }
+    this.#isOverNats = true;
+    // Only who uses NATS loads it.
+    const { NatsEvents } = await import("./nats/nats-events.ts");
+    const { NatsPush } = await import("./push/nats-push.ts");
+    if (this.#closed !== undefined) throw isClosed();
+    const [hub, keys, prefix] = [this.#hub, this.#keys, options.prefix ?? "headgate"];
+    const common = { connection, hub, keys, handlers: this.#handlers, lines: this.#lines };
+    const nats = new NatsEvents({ ...common, options });
+    this.#nats = nats;
+    this.#natsPush = new NatsPush({ connection, hub, prefix, ...CALLS });
+    try {
+      await nats.open();
+    } catch (error) {
+      await nats.close();
+      throw error;
+    }
+  }
+
   /** How many workers of the gateway have a link to this service now. */
   get linkCount(): number {
     return this.#links.linkCount;
@@ -166,7 +206,8 @@ export class Service {
 
   /**
    * Finishes what it took, refuses the rest so that the gateway sends it again, and resolves when
-   * that is done, after `closeTimeoutMs` at the latest. HTTP servers are yours to close, then.
+   * that is done, after `closeTimeoutMs` at the latest. HTTP servers and the connection to NATS
+   * are yours to close, then.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -178,21 +219,31 @@ export class Service {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, this.#closeTimeoutMs);
     });
-    await Promise.race([late, Promise.all([this.#http.close(), this.#links.leave()])]);
+    await Promise.race([late, this.#leave()]);
     clearTimeout(timer);
     this.#isOver = true;
     this.#links.close();
     this.#rest?.close();
+    this.#nats?.abandon();
+  }
+
+  async #leave(): Promise<void> {
+    const nats = this.#nats?.close().catch((cause: unknown) => {
+      const message = "The connection to NATS broke while the service closed.";
+      this.#handlers.report(new HeadgateError("HG_NATS_CLOSED", message, { cause }));
+    });
+    await Promise.all([this.#http.close(), this.#links.leave(), nats]);
   }
 
   #carrier(): PushCarrier {
     if (this.#isOver) throw isClosed();
     if (this.#rest !== undefined) return this.#rest;
     if (this.#isLinked) return this.#links;
+    if (this.#natsPush !== undefined) return this.#natsPush;
     throw new HeadgateError(
       "HG_PUSH_UNCONFIGURED",
       'This service has no way to push: set push: { url: "http://127.0.0.1:8001" }, the ' +
-        "gateway's admin address, or listen for links.",
+        "gateway's admin address, listen for links, or be over NATS.",
     );
   }
 }

@@ -49,7 +49,7 @@ const layers: Record<string, readonly string[]> = {
     ...["core", "config", "metrics", "bus", "admin"],
     ...["reactor/listener.ts", "type reactor/binding.ts"],
   ],
-  service: ["core", "link"],
+  service: ["core", "link", "upstreams/nats/subjects.ts"],
 };
 
 /** `cli/` and the package's own entry may import everything. */

@@ -1,6 +1,6 @@
 /**
  * Pushes: what a service says to clients, and does to connections and groups, without being
- * asked. One set of calls over two carriers, the gateway's REST API and the links.
+ * asked. One set of calls over three carriers: the gateway's REST API, the links, and NATS.
  */
 import { HeadgateError } from "../../core/error.ts";
 import { type TargetKind, TEXT_BYTES_MAX, type Verb } from "../../link/frame.ts";
@@ -23,11 +23,11 @@ export interface CloseOptions {
 }
 
 export interface PushResult {
-  /** Connections that it was about, dropped ones included. */
-  readonly matched: number;
-  /** Of those, the slow readers that a message was kept from. */
-  readonly dropped: number;
-  /** Not every worker of the gateway answered: there may be more. */
+  /** Connections that it was about, dropped ones included. Undefined over NATS: nobody counts. */
+  readonly matched: number | undefined;
+  /** Of those, the slow readers that a message was kept from. Undefined over NATS. */
+  readonly dropped: number | undefined;
+  /** Not every worker of the gateway answered: there may be more. Over NATS none does. */
   readonly partial: boolean;
 }
 
@@ -95,7 +95,7 @@ export class Push {
     return this.#close("all", "", options);
   }
 
-  /** Rejects with HG_PUSH_REFUSED when one of them is in too many groups. */
+  /** Rejects with HG_PUSH_REFUSED when one of them is in too many groups, but over NATS. */
   join(member: Member, group: string): Promise<PushResult> {
     return this.#about("join", member, group);
   }
@@ -104,13 +104,14 @@ export class Push {
     return this.#about("leave", member, group);
   }
 
+  /** Over NATS it rejects with HG_PUSH_UNSUPPORTED. */
   leaveAll(member: Member): Promise<PushResult> {
     return this.#about("leave-all", member, undefined);
   }
 
-  /** Whether anything that is connected matches. */
+  /** Whether anything that is connected matches. Over NATS it rejects with HG_PUSH_UNSUPPORTED. */
   async exists(target: Target): Promise<boolean> {
-    const { matched, partial } = await this.#about("exists", target, undefined);
+    const { matched = 0, partial } = await this.#about("exists", target, undefined);
     if (matched > 0 || !partial) return matched > 0;
     throw new HeadgateError(
       "HG_PUSH_UNANSWERED",

@@ -41,6 +41,11 @@ export class Subjects {
     return `${this.#pushes}conn.${connectionId}`;
   }
 
+  /** Publishing there sends to the connections of a user or in a group, by its token, or to all. */
+  push(target: "user" | "group" | "all", token?: string): string {
+    return token === undefined ? `${this.#pushes}${target}` : `${this.#pushes}${target}.${token}`;
+  }
+
   /**
    * What a worker subscribes to. Its own connections have its nonce in their ids, so their pushes
    * reach it alone. Those to users and groups reach every worker of the hub, which looks whether
