@@ -1,4 +1,4 @@
-/** A service made with the SDK behind a real gateway of two workers, over HTTP. */
+/** A service made with the SDK behind a real gateway of two workers, over HTTP and over links. */
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,9 +10,15 @@ import { until } from "./support/until.ts";
 
 const KEY = "signing-key";
 
+type Carrier = "HTTP" | "HTTP in batches" | "links";
+
+const WORKERS = 2;
+
 interface Stage {
   service: Service;
   server: Server;
+  /** Where the service listens, over whatever. */
+  port: number;
   gateway: GatewayProcess;
   errors: Error[];
   /** Connection ids by the names of clients. */
@@ -22,22 +28,35 @@ interface Stage {
   statuses: number[];
 }
 
-async function set(batch: "on" | "off"): Promise<Stage> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`;
+/** It has links to the service, where that is the carrier. */
+async function startGateway(carrier: Carrier, port: number): Promise<GatewayProcess> {
+  const isLink = carrier === "links";
+  const url = isLink ? `link://127.0.0.1:${port}` : `http://127.0.0.1:${port}/events`;
+  const batch = carrier === "HTTP in batches" ? "on" : "off";
   const hub = `service: '${url}', signingKeys: [${KEY}], batch: ${batch}`;
-  const gateway = await GatewayProcess.start(
-    `chat: { paths: ['/chat/:room'], ${hub} }`,
-    "workers: 2",
-  );
+  const hubs = `chat: { paths: ['/chat/:room'], ${hub} }`;
+  const gateway = await GatewayProcess.start(hubs, `workers: ${WORKERS}`);
+  const links = () => gateway.records.filter(({ msg }) => msg === "linked to the service");
+  if (isLink) await gateway.until(() => links().length === WORKERS, "a link of each worker");
+  return gateway;
+}
+
+async function set(carrier: Carrier): Promise<Stage> {
+  const server = createServer();
   const errors: Error[] = [];
-  const service = createService({
-    hub: "chat",
-    keys: ["next", KEY],
-    push: { url: `http://127.0.0.1:${gateway.adminPort}` },
-    onError: (error) => errors.push(error),
-  });
+  const options = {
+    ...{ hub: "chat", keys: ["next", KEY] },
+    onError: (error: Error) => void errors.push(error),
+  };
+  const overLinks = carrier === "links" ? createService(options) : undefined;
+  const listening = await overLinks?.listenLink(0);
+  if (overLinks === undefined) {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  }
+  const port = listening?.port ?? (server.address() as AddressInfo).port;
+  const gateway = await startGateway(carrier, port);
+  const push = { url: `http://127.0.0.1:${gateway.adminPort}` };
+  const service = overLinks ?? createService({ ...options, push });
   const ids = new Map<string, string>();
   const left: string[] = [];
   let failures = 1;
@@ -59,19 +78,19 @@ async function set(batch: "on" | "off"): Promise<Stage> {
     else message.reply(message.bytes);
   });
   service.on("disconnected", ({ reason, userId }) => left.push(`${userId} ${reason}`));
-  service.listenHttp(server, "/events");
+  if (overLinks === undefined) service.listenHttp(server, "/events");
   const statuses: number[] = [];
   server.on("request", (_request, response) => {
     response.on("finish", () => statuses.push(response.statusCode));
   });
-  return { service, server, gateway, errors, ids, left, statuses };
+  return { service, server, port, gateway, errors, ids, left, statuses };
 }
 
-for (const batch of ["off", "on"] as const) {
-  describe(`a service of the SDK, batch: ${batch}`, () => {
+for (const carrier of ["HTTP", "HTTP in batches", "links"] as const) {
+  describe(`a service of the SDK over ${carrier}`, () => {
     let stage: Stage;
     before(async () => {
-      stage = await set(batch);
+      stage = await set(carrier);
     });
     after(() => {
       stage.server.close().closeAllConnections();
@@ -131,21 +150,25 @@ for (const batch of ["off", "on"] as const) {
     });
 
     test("is held when it closes, and another one takes over what it did not take", async () => {
-      const { server, service, statuses } = stage;
+      const { port, server, service, statuses } = stage;
       statuses.length = 0;
       const zoe = await ObservedClient.open(url("blue", "Zoë"));
       zoe.send("a");
       await zoe.received(1);
       await service.close();
       zoe.send("b");
-      await until(() => statuses.includes(503));
       const next = createService({ hub: "chat", keys: KEY });
       next.on("message", (message) => message.reply(`next: ${message.text()}`));
-      server.removeAllListeners("request");
-      next.listenHttp(server, "/events");
+      if (carrier === "links") await next.listenLink(port);
+      else {
+        await until(() => statuses.includes(503));
+        server.removeAllListeners("request");
+        next.listenHttp(server, "/events");
+      }
       assert.deepEqual(await zoe.received(2), ["Zoë 1 1: a", "next: b"]);
       await assert.rejects(service.push.toAll("late"), { code: "HG_SERVICE_CLOSED" });
       await zoe.close();
+      await next.close();
     });
   });
 }
