@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
-import { headers } from "@nats-io/transport-node";
+import { headers, nanos } from "@nats-io/transport-node";
 import { GatewayProcess } from "./support/gateway-process.ts";
 import { NatsServer, natsMissing } from "./support/nats-server.ts";
 import { ObservedClient } from "./support/observed-client.ts";
@@ -174,6 +174,48 @@ describe("a service over JetStream", { skip: natsMissing }, () => {
     assert.deepEqual(received, texts);
     await client.close();
     assert.equal(client.closed?.code, 1000);
+    assert.equal(await gateway.stop(), 0);
+  });
+
+  test("gets what an instance had not acknowledged when it died, under the same ids", async () => {
+    const server = await NatsServer.start({ jetStream: true });
+    const gateway = await GatewayProcess.start(
+      `chat: { paths: [/], service: { url: '${server.url}', delivery: at-least-once },
+        auth: { connect: false } }`,
+    );
+    await gateway.record(({ msg }) => msg === "connected to NATS");
+    const client = await ObservedClient.open(`ws://127.0.0.1:${gateway.port}/`);
+    for (const text of ["one", "two", "three"]) client.send(text);
+    const connection = await server.connect();
+    const manager = await jetstreamManager(connection);
+    await manager.consumers.add("headgate", {
+      durable_name: "service",
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(500),
+      filter_subject: "headgate.event.chat.message.*",
+    });
+    const take = async (from: NatsConnection, last: string) => {
+      const taken: [string, string | undefined, string | undefined][] = [];
+      const consumer = await jetstream(from).consumers.get("headgate", "service");
+      for await (const message of await consumer.consume()) {
+        const attribute = (name: string) => message.headers?.get(name);
+        taken.push([message.string(), attribute("ce-id"), attribute("ce-messagenumber")]);
+        if (message.string() === last) return taken;
+      }
+      return taken;
+    };
+    const mortal = await server.connect();
+    const first = await take(mortal, "two");
+    await mortal.close();
+    const second = await take(connection, "three");
+    assert.deepEqual(second.map(([text]) => text).sort(), ["one", "three", "two"]);
+    const again = first.map(([text]) => second.find(([other]) => other === text));
+    assert.deepEqual(again, first);
+    assert.deepEqual(
+      first.map(([, , number]) => number),
+      ["1", "2"],
+    );
+    await client.close();
     assert.equal(await gateway.stop(), 0);
   });
 });

@@ -51,8 +51,9 @@ export class FaultProxy {
     return proxy;
   }
 
+  /** Those that whoever made them has not ended: an end is not forwarded while it is frozen. */
   get connections(): number {
-    return this.#pairs.size;
+    return [...this.#pairs.keys()].filter(({ readableEnded }) => !readableEnded).length;
   }
 
   /** Every connection ends, and new ones are refused until `mend`. */
@@ -114,7 +115,7 @@ export class FaultProxy {
     client.setNoDelay(true);
     this.#pairs.set(client, service);
     this.accepted += 1;
-    this.peak = Math.max(this.peak, this.#pairs.size);
+    this.peak = Math.max(this.peak, this.connections);
     for (const [socket, other] of [
       [client, service],
       [service, client],

@@ -57,7 +57,10 @@ export interface ClientStory {
 export interface History {
   clients: ClientStory[];
   taken: Taken[];
-  /** How many events the gateway said that it gave up, or that it does not know of. */
+  /**
+   * How many events the gateway said that it gave up, or that it does not know of; without those
+   * of `deaths`, if they count.
+   */
   abandoned: number;
   promised: Promised;
   /**

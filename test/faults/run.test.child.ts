@@ -50,6 +50,10 @@ if (carrier.broker !== "none" && natsMissing !== false) process.exit(0);
 const random = seededRandom(seed);
 const violations: string[] = [];
 const deaths: Span[] = [];
+/** From the faults in which a process died, each until the next fault begins. */
+let lossesByDeath = 0;
+let lossesSeen = 0;
+let isDeath = false;
 let slowestRecoveryMs = 0;
 let slowestMs = 0;
 let left = 0;
@@ -91,6 +95,7 @@ async function undergo(fault: Fault): Promise<void> {
   proxy.peak = proxy.connections;
   left += crowd.leave(LEAVING_SHARE);
   const fromUs = nowUs();
+  attributeLosses(fault);
   await fault.run(scene);
   if (fault.isDeath) deaths.push({ fromUs, toUs: nowUs() });
   const before = crowd.answers;
@@ -98,6 +103,14 @@ async function undergo(fault: Fault): Promise<void> {
   const ms = await crowd.untilAllGoOn(GO_ON_MS_MAX);
   judge(fault, recoveryMs, ms, ended);
   await crowd.enter(Math.max(0, connections - crowd.open.length));
+}
+
+/** What was counted since the last fault began. */
+function attributeLosses(next: Fault): void {
+  const losses = scene.countLosses();
+  if (isDeath) lossesByDeath += losses - lossesSeen;
+  lossesSeen = losses;
+  isDeath = next.isDeath;
 }
 
 /** The fourth line. */
@@ -146,7 +159,8 @@ async function end(): Promise<void> {
   const { taken, recorded } = await scene.collect();
   if (carrier?.broker === "stream") violations.push(...findRewritten(taken, recorded));
   const { promised } = scene.carrier;
-  const abandoned = scene.countLosses();
+  // Those that died with a process are excused, counted or not, where that is not promised.
+  const abandoned = scene.countLosses() - (promised.atLeastOnce ? 0 : lossesByDeath);
   violations.push(...findViolations({ clients, taken, abandoned, promised, deaths }));
   const again = taken.length - new Set(taken.map(({ id }) => id)).size;
   console.log(`${taken.length} events were taken, ${again} of them more than once`);
@@ -166,7 +180,8 @@ function report(): void {
   console.log(
     `${everybody.length} clients, ${left} left by themselves; ${sent} messages, ` +
       `${answers} answers, ${pushes} pushes; ${scene.instances.count} instances; ` +
-      `${scene.countLosses()} events given up or counted as lost`,
+      `${scene.countLosses()} events given up or counted as lost, ` +
+      `${lossesByDeath} of them around a death`,
   );
   console.log(
     `slowest first answer ${slowestRecoveryMs.toFixed(0)} ms, ` +

@@ -97,6 +97,23 @@ describe("without a server that reads, events over core NATS", { skip: natsMissi
     assert.deepEqual(heard, ["one", "two", "three"].slice(3 - heard.length));
   });
 
+  test("that it has not read are in its hands before a gateway that stops is gone", async () => {
+    const { bench, service } = await startBoth();
+    await bench.server.pause();
+    bench.open(1);
+    bench.say(1, "one");
+    await until(() => bench.sink.count("acknowledged", 1) === 1);
+    let isClosed = false;
+    const closed = bench.upstream.close(10_000).then(() => {
+      isClosed = true;
+    });
+    await assert.rejects(bench.server.connect({ timeout: 200, reconnect: false }));
+    assert.equal(isClosed, false);
+    bench.server.resume();
+    await closed;
+    await until(() => service.texts().length === 1);
+  });
+
   test("that were on their way are told of when the connection is lost", async () => {
     const { bench } = await startBoth();
     await bench.server.pause();

@@ -139,6 +139,47 @@ describe("events over JetStream", { skip: natsMissing }, () => {
     assertWhole(await stored(bench.server), 1, 100);
   });
 
+  test("of beginnings and ends are stored once, under one id, however often tried", async () => {
+    const bench = await startBench({ service: STORED, limits: QUICK });
+    await bench.untilReady();
+    await bench.server.pause();
+    for (const place of [1, 2]) {
+      bench.open(place);
+      bench.upstream.connected(place);
+      bench.upstream.disconnected(place, "client-closed", 1000);
+    }
+    await until(() => bench.upstream.counts().retries >= 4);
+    bench.server.resume();
+    await bench.upstream.close(10_000);
+    const messages = await stored(bench.server);
+    const subjects = messages.map(({ subject }) => subject.split(".").at(-1)).sort();
+    assert.deepEqual(subjects, ["connected", "connected", "disconnected", "disconnected"]);
+    assert.equal(new Set(messages.map(({ id }) => id)).size, 4);
+  });
+
+  test("under way are never more than serviceInflightMax, also when NATS is back", async () => {
+    const limits = { ...QUICK, serviceInflightMax: 16 };
+    const bench = await startBench({ service: STORED, limits });
+    await bench.untilReady();
+    await bench.server.kill();
+    await until(() => bench.upstream.counts().isDown);
+    let peak = 0;
+    bench.sink.acknowledgedHook = () => {
+      peak = Math.max(peak, bench.upstream.counts().inflight);
+    };
+    const places = Array.from({ length: 60 }, (_, index) => index + 1);
+    for (const place of places) {
+      bench.open(place);
+      bench.say(place, `${place}:1`);
+      bench.say(place, `${place}:2`);
+    }
+    assert.equal(bench.upstream.counts().inflight, 0);
+    await bench.server.restart();
+    await until(() => bench.sink.count("acknowledged") === 120);
+    // An eighth is kept for clients that ask to come in.
+    assert.ok(peak > 1 && peak <= 14, `${peak} were under way`);
+  });
+
   test("are held by a stream that is full, and stored when there is room", async () => {
     const server = await NatsServer.start({ jetStream: true });
     const manager = await jetstreamManager(await server.connect());
