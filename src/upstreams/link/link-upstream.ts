@@ -295,7 +295,10 @@ export class LinkUpstream implements Upstream {
   }
 }
 
-/** Its id is made by the service, of its connection's and its number. */
+/**
+ * Its id is made by the service, of its connection's and its number. One literal without a spread:
+ * behind one V8 made hidden classes anew for each event, which took half of a message's time.
+ */
 function makeEvent(
   name: QueuedEvent["name"],
   contentType: string,
@@ -303,7 +306,11 @@ function makeEvent(
   messageNumber = 0,
 ): QueuedEvent {
   return {
-    ...{ name, id: "", contentType, body, messageNumber },
+    name,
+    id: "",
+    contentType,
+    body,
+    messageNumber,
     timeMs: Date.now(),
     queuedAtMs: nowMs(),
     attempts: 0,
