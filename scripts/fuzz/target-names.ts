@@ -10,6 +10,7 @@ export const targetNames = [
   "deflate",
   "paths",
   "configuration",
+  "link",
   "gateway",
 ] as const;
 

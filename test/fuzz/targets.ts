@@ -13,6 +13,7 @@ const loaders: Record<TargetName, () => Promise<AnyTarget>> = {
   deflate: async () => (await import("./deflate.ts")).deflate,
   paths: async () => (await import("./paths.ts")).paths,
   configuration: async () => (await import("./configuration.ts")).configuration,
+  link: async () => (await import("./link.ts")).link,
   gateway: async () => (await import("./gateway.ts")).gateway,
 };
 
