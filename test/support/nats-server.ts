@@ -38,6 +38,10 @@ after(async () => {
   for (const child of running) child.kill("SIGKILL");
   await Promise.all(ends);
 });
+// Also where a program that is no test ends of a bug.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 export class NatsServer {
   readonly log: string[] = [];

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { after } from "node:test";
 
 const made: string[] = [];
-after(() => {
-  for (const folder of made) rmSync(folder, { recursive: true });
-});
+after(removeAll);
+// A program that is no test ends without that.
+process.on("exit", removeAll);
 
 /** `files` maps names to contents. */
 export function makeTemporaryFolder(files: Record<string, string> = {}): string {
@@ -15,4 +15,8 @@ export function makeTemporaryFolder(files: Record<string, string> = {}): string 
   made.push(folder);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   return folder;
+}
+
+function removeAll(): void {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true });
 }

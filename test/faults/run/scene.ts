@@ -21,7 +21,7 @@ import { readStored } from "./stored.ts";
 const WORKERS = 2;
 /** Together some 1,000 messages a second: a smaller machine has to keep up with all of it. */
 const THINK_MS_EACH = 6;
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 1000;
 
 export class Scene implements Stage {
   readonly carrier: Carrier;
