@@ -1,34 +1,39 @@
 /**
  * What the chat does with each event of the gateway: who may enter, what is said back to one
- * client as the answer, and what is pushed to a room. It knows no HTTP; service.ts does.
+ * client as the answer, and what is pushed to a room. It knows no carrier; carriers.ts does.
  */
+import {
+  type ConnectAnswer,
+  type ConnectedEvent,
+  type ConnectRequest,
+  type DisconnectedEvent,
+  HeadgateError,
+  type Message,
+  type Push,
+  type Refusal,
+  Refuse,
+  type Service,
+  TryLater,
+} from "../../src/service/service.ts";
 import type { Chat, Room } from "./chat.ts";
-import type { GatewayEvent } from "./events.ts";
 import { type GatewayClient, GatewayError } from "./gateway-client.ts";
 import { nameProblem, roomProblem, textProblem, tidyName } from "./rules.ts";
-
-export interface Answer {
-  status: number;
-  /** An object goes out as JSON, a string as text; undefined is an empty body. */
-  body: object | string | undefined;
-  /** Comes back with every later event of the connection. */
-  connectionState: string | undefined;
-}
 
 export interface ConversationOptions {
   chat: Chat;
   gateway: GatewayClient;
+  push: Push;
   /** How long somebody whose connection broke is still taken to be here. */
   returnGraceMs: number;
   log: (sentence: string) => void;
 }
 
-const NOTHING: Answer = { status: 204, body: undefined, connectionState: undefined };
 const MESSAGE_ID = /^[A-Za-z0-9-]{1,64}$/;
 
 export class Conversation {
   #chat: Chat;
   #gateway: GatewayClient;
+  #push: Push;
   #returnGraceMs: number;
   #log: (sentence: string) => void;
   #farewells = new Set<NodeJS.Timeout>();
@@ -37,6 +42,7 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     this.#chat = options.chat;
     this.#gateway = options.gateway;
+    this.#push = options.push;
     this.#returnGraceMs = options.returnGraceMs;
     this.#log = options.log;
   }
@@ -46,60 +52,56 @@ export class Conversation {
     this.#farewells.clear();
   }
 
-  /** 503 asks the gateway to bring the same event again. */
-  async take(event: GatewayEvent): Promise<Answer> {
-    if (event.kind === "connect") return this.#admit(event);
-    const problem = roomProblem(event.connectionState);
-    if (problem !== undefined) return refuse("This connection did not come in by connect.");
+  listenTo(service: Service): void {
+    service.on("connect", (request) => this.#admit(request));
+    service.on("connected", (event) => this.#take(event, () => this.#welcome(event)));
+    service.on("message", (message) => this.#take(message, () => this.#hear(message)));
+    service.on("disconnected", (event) => this.#take(event, () => this.#takeLeave(event)));
+  }
+
+  /** What the gateway could not be told now is tried again with the same event. */
+  async #take(event: { connectionState: string }, act: () => Promise<void>): Promise<void> {
+    if (roomProblem(event.connectionState) !== undefined) {
+      throw new Refuse("This connection did not come in by connect.");
+    }
     try {
-      if (event.kind === "connected") return await this.#welcome(event);
-      if (event.kind === "disconnected") return await this.#takeLeave(event);
-      return await this.#hear(event);
+      await act();
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
+      if (!isOfTheGateway(error)) throw error;
       this.#log(error.message);
-      return { status: 503, body: error.message, connectionState: undefined };
+      throw new TryLater(0, error.message);
     }
   }
 
-  #admit(event: GatewayEvent): Answer {
-    const request = parseObject(event.body);
-    const params = request?.params as { room?: unknown } | undefined;
-    const query = request?.query as { name?: unknown[] } | undefined;
-    const room = String(params?.room ?? "");
-    const name = tidyName(String(query?.name?.[0] ?? ""));
+  #admit(request: ConnectRequest): ConnectAnswer | Refusal {
+    const room = request.params.room ?? "";
+    const name = tidyName(request.query.name?.[0] ?? "");
     const problem = roomProblem(room) ?? nameProblem(name);
-    if (problem !== undefined) return refuse(problem);
-    return { status: 200, body: { userId: name, groups: [room] }, connectionState: room };
+    if (problem !== undefined) return request.refuse(400, `${problem}\n`);
+    return { userId: name, groups: [room], connectionState: room };
   }
 
-  async #welcome(event: GatewayEvent): Promise<Answer> {
+  async #welcome(event: ConnectedEvent): Promise<void> {
     const { connectionId, connectionState: roomName, userId: name } = event;
     const room = this.#chat.room(roomName);
     const isNew = room.enter(connectionId, name);
     if (!room.isSurveyed) await this.#survey(roomName, room);
-    await this.#gateway.sendToConnection(connectionId, {
-      type: "welcome",
-      room: roomName,
-      name,
-      log: room.log,
-      messages: room.messages,
-      ...room.presence(),
-    });
+    const welcome = { type: "welcome", room: roomName, name, log: room.log };
+    const value = { ...welcome, messages: room.messages, ...room.presence() };
+    await this.#push.toConnection(connectionId, JSON.stringify(value));
     const news = isNew ? { joined: name } : {};
     await this.#announce(roomName, room, news, connectionId);
     // A gateway that crashed could tell nobody who went with it; those that come back make us ask.
     this.#unawaited(this.#survey(roomName, room));
-    return NOTHING;
   }
 
-  async #takeLeave(event: GatewayEvent): Promise<Answer> {
+  async #takeLeave(event: DisconnectedEvent): Promise<void> {
     const roomName = event.connectionState;
     const room = this.#chat.room(roomName);
     // 1000 is somebody who said goodbye. All else may be a reload, a tunnel or a restart.
-    const mayReturn = parseObject(event.body)?.code !== 1000;
+    const mayReturn = event.code !== 1000;
     const left = room.leave(event.connectionId, mayReturn);
-    if (left === undefined) return NOTHING;
+    if (left === undefined) return;
     if (left.outcome === "away") {
       const { name, ticket } = left;
       const timer = setTimeout(() => {
@@ -111,35 +113,35 @@ export class Conversation {
     }
     const news = left.outcome === "gone" ? { left: left.name } : {};
     await this.#announce(roomName, room, news);
-    return NOTHING;
   }
 
-  async #hear(event: GatewayEvent): Promise<Answer> {
-    const { connectionId, connectionState: roomName, userId: name } = event;
+  async #hear(message: Message): Promise<void> {
+    const { connectionId, connectionState: roomName, userId: name } = message;
     const room = this.#chat.room(roomName);
     if (!room.isSurveyed) await this.#survey(roomName, room);
-    const spoken = parseObject(event.body);
+    const excluded = [connectionId];
+    const spoken = parseObject(message.text());
     if (spoken?.type === "typing") {
-      await this.#gateway.sendToGroup(
-        roomName,
-        { type: "typing", name },
-        { excluded: connectionId },
-      );
-      return NOTHING;
+      const value = JSON.stringify({ type: "typing", name });
+      await this.#push.toGroup(roomName, value, { excluded });
+      return;
     }
     const { type, id, text } = spoken ?? {};
     if (type !== "say" || typeof id !== "string" || !MESSAGE_ID.test(id)) {
-      return refuse("This service understands say and typing, as JSON.");
+      throw new Refuse("This service understands say and typing, as JSON.");
     }
     const problem = typeof text === "string" ? textProblem(text) : "There is no text in that.";
-    if (problem !== undefined) return reply({ type: "refused", id, reason: problem });
-    const message = room.say({ id, name, text: String(text).trim(), atMs: Date.now() });
-    await this.#gateway.sendToGroup(
-      roomName,
-      { type: "message", log: room.log, message },
-      { excluded: connectionId, pushId: `${room.log}-${message.number}` },
-    );
-    return reply({ type: "accepted", log: room.log, message });
+    if (problem !== undefined) {
+      message.reply(JSON.stringify({ type: "refused", id, reason: problem }));
+      return;
+    }
+    const said = room.say({ id, name, text: String(text).trim(), atMs: Date.now() });
+    const value = { log: room.log, message: said };
+    await this.#push.toGroup(roomName, JSON.stringify({ type: "message", ...value }), {
+      excluded,
+      pushId: `${room.log}-${said.number}`,
+    });
+    message.reply(JSON.stringify({ type: "accepted", ...value }));
   }
 
   async #announce(
@@ -149,7 +151,8 @@ export class Conversation {
     excluded?: string,
   ): Promise<void> {
     const value = { type: "people", log: room.log, ...room.presence(), ...news };
-    await this.#gateway.sendToGroup(roomName, value, excluded === undefined ? {} : { excluded });
+    const options = excluded === undefined ? {} : { excluded: [excluded] };
+    await this.#push.toGroup(roomName, JSON.stringify(value), options);
   }
 
   /** One question for each room at a time: whoever comes meanwhile waits for the same answer. */
@@ -175,23 +178,20 @@ export class Conversation {
   /** For pushes that no event waits for: the next list of people makes up for one that failed. */
   #unawaited(work: Promise<void>): void {
     work.catch((error: unknown) => {
-      if (!(error instanceof GatewayError)) throw error;
+      if (!isOfTheGateway(error)) throw error;
       this.#log(error.message);
     });
   }
 }
 
-function reply(body: object): Answer {
-  return { status: 200, body, connectionState: undefined };
+/** It is not there, or did not do what it was asked: no bug of ours. */
+function isOfTheGateway(error: unknown): error is Error {
+  return error instanceof GatewayError || error instanceof HeadgateError;
 }
 
-function refuse(sentence: string): Answer {
-  return { status: 400, body: `${sentence}\n`, connectionState: undefined };
-}
-
-function parseObject(body: Buffer): Record<string, unknown> | undefined {
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(body.toString("utf8"));
+    const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
     return value as Record<string, unknown>;
   } catch {

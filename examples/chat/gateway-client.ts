@@ -1,6 +1,6 @@
 /**
- * Calls the gateway's REST API: sends to one connection or to a group, and asks who is in a
- * group. It retries nothing; whoever calls knows whether that is worth while.
+ * Asks the gateway's REST API who is in a group, which no push tells. It retries nothing; whoever
+ * calls knows whether that is worth while.
  */
 import type { Member } from "./chat.ts";
 
@@ -32,21 +32,6 @@ export class GatewayClient {
     this.#key = options.key;
   }
 
-  async sendToConnection(connectionId: string, value: object): Promise<void> {
-    await this.#post(new URL(`connections/${connectionId}/:send`, this.#hubUrl), value, undefined);
-  }
-
-  /** `pushId`: the same one again is sent to no connection twice. */
-  async sendToGroup(
-    group: string,
-    value: object,
-    options: { excluded?: string; pushId?: string } = {},
-  ): Promise<void> {
-    const url = new URL(`groups/${encodeURIComponent(group)}/:send`, this.#hubUrl);
-    if (options.excluded !== undefined) url.searchParams.append("excluded", options.excluded);
-    await this.#post(url, value, options.pushId);
-  }
-
   /** The group's connections; `name` is the user of each. */
   async members(group: string): Promise<Member[]> {
     const members: Member[] = [];
@@ -55,7 +40,7 @@ export class GatewayClient {
       this.#hubUrl,
     );
     while (url !== undefined && members.length < MEMBERS_MAX) {
-      const response = await this.#call(url, { method: "GET" });
+      const response = await this.#call(url);
       const page = (await response.json()) as {
         value: { connectionId: string; userId?: string }[];
         nextLink?: string;
@@ -68,25 +53,14 @@ export class GatewayClient {
     return members;
   }
 
-  async #post(url: URL, value: object, pushId: string | undefined): Promise<void> {
-    const headers: Record<string, string> = { "content-type": "application/json" };
-    if (pushId !== undefined) headers["headgate-push-id"] = pushId;
-    const response = await this.#call(url, {
-      method: "POST",
-      headers,
-      body: JSON.stringify(value),
-    });
-    await response.arrayBuffer();
-  }
-
-  async #call(url: URL, request: RequestInit): Promise<Response> {
-    const headers = new Headers(request.headers);
+  async #call(url: URL): Promise<Response> {
+    const headers = new Headers();
     if (this.#key !== undefined) headers.set("authorization", `Bearer ${this.#key}`);
-    const call = `${request.method} ${url.pathname}`;
+    const call = `GET ${url.pathname}`;
     let response: Response;
     try {
       const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
-      response = await fetch(url, { ...request, headers, signal });
+      response = await fetch(url, { headers, signal });
     } catch (cause) {
       throw new GatewayError(`${call}: the gateway does not answer at ${url.origin}.`, { cause });
     }

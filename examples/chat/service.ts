@@ -1,6 +1,6 @@
 /**
- * The chat service's HTTP side, on plain node:http: the page and its settings for browsers, and
- * POST /events for the gateway. What happens in the chat is conversation.ts.
+ * The chat service: an HTTP server with the page and its settings for browsers, and where events
+ * come over HTTP, POST /events for the gateway. What happens in the chat is conversation.ts.
  */
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -12,9 +12,10 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Service } from "../../src/service/service.ts";
+import { Carrier, type CarrierName } from "./carriers.ts";
 import { Chat } from "./chat.ts";
-import { type Answer, Conversation } from "./conversation.ts";
-import { encodeAttribute, readEvent } from "./events.ts";
+import { Conversation } from "./conversation.ts";
 import { GatewayClient } from "./gateway-client.ts";
 import { nameProblem, roomProblem, tidyName } from "./rules.ts";
 
@@ -28,6 +29,11 @@ export interface ChatServiceOptions {
   /** Events must be signed with one of these; none: they are taken unsigned. */
   signingKeys: readonly string[];
   returnGraceMs?: number;
+  /** How events come and pushes go. Default: http. */
+  carrier?: CarrierName;
+  /** Default: one that is free. */
+  linkPort?: number;
+  natsUrl?: string;
   log: (sentence: string) => void;
 }
 
@@ -59,18 +65,33 @@ const pageHeaders = {
 
 export class ChatService {
   #options: ChatServiceOptions;
+  #carrier: Carrier;
   #conversation: Conversation;
+  #serveEvent: ReturnType<Service["httpHandler"]>;
   #server: Server;
 
   constructor(options: ChatServiceOptions) {
-    const { adminUrl, adminKey: key, hub, log, returnGraceMs = RETURN_GRACE_MS } = options;
+    const { adminUrl, adminKey, hub, log, returnGraceMs = RETURN_GRACE_MS } = options;
     this.#options = options;
+    const { carrier = "http", linkPort = 0, natsUrl = "nats://127.0.0.1:4222" } = options;
+    this.#carrier = new Carrier(
+      { carrier, adminUrl, adminKey, linkPort, natsUrl },
+      {
+        hub,
+        keys: options.signingKeys,
+        bodyBytesMax: EVENT_BYTES_MAX,
+        onError: ({ cause, message }) => log(cause instanceof Error ? `${cause.stack}` : message),
+      },
+    );
     this.#conversation = new Conversation({
       chat: new Chat(() => randomBytes(6).toString("base64url")),
-      gateway: new GatewayClient({ adminUrl, hub, key }),
+      gateway: new GatewayClient({ adminUrl, hub, key: adminKey }),
+      push: this.#carrier.service.push,
       returnGraceMs,
       log,
     });
+    this.#conversation.listenTo(this.#carrier.service);
+    this.#serveEvent = this.#carrier.service.httpHandler();
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
         log(`${request.method} ${request.url}: ${(error as Error).stack}`);
@@ -80,8 +101,9 @@ export class ChatService {
     });
   }
 
-  /** Resolves with the port; port 0 takes a free one. */
-  listen(port: number, host = "127.0.0.1"): Promise<number> {
+  /** Resolves with the port of the page; port 0 takes a free one. */
+  async listen(port: number, host = "127.0.0.1"): Promise<number> {
+    await this.#carrier.open();
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(port, host, () => {
@@ -91,8 +113,9 @@ export class ChatService {
     });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#conversation.close();
+    await this.#carrier.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -101,7 +124,9 @@ export class ChatService {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? "/", "http://chat");
-    if (pathname === "/events") return this.#serveEvent(request, response);
+    if (pathname === "/events" && this.#carrier.isHttp) {
+      return this.#serveEvent(request, response);
+    }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return send(response, 405, "Only GET is answered here.\n", { allow: "GET, HEAD" });
     }
@@ -125,31 +150,6 @@ export class ChatService {
     if (problem === undefined) send(response, 200, { ok: true });
     else send(response, 422, { ok: false, reason: problem });
   }
-
-  async #serveEvent(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== "POST") {
-      return send(response, 405, "Events come by POST.\n", { allow: "POST" });
-    }
-    const body = await readBody(request, EVENT_BYTES_MAX);
-    if (body === undefined) return send(response, 413, "That event is too large.\n");
-    const event = readEvent(request.headers, body, this.#options.signingKeys, Date.now());
-    if ("sentence" in event) {
-      this.#options.log(`An event was refused: ${event.sentence}`);
-      return send(response, event.status, `${event.sentence}\n`);
-    }
-    if (event.hub !== this.#options.hub) {
-      return send(response, 404, `This service serves the hub ${this.#options.hub}.\n`);
-    }
-    return sendAnswer(response, await this.#conversation.take(event));
-  }
-}
-
-function sendAnswer(response: ServerResponse, answer: Answer): void {
-  const headers: OutgoingHttpHeaders = {};
-  if (answer.connectionState !== undefined) {
-    headers["ce-connectionstate"] = encodeAttribute(answer.connectionState);
-  }
-  send(response, answer.status, answer.body, headers);
 }
 
 function send(
@@ -168,17 +168,6 @@ function send(
   const content = isBytes || isText ? body : JSON.stringify(body);
   response.writeHead(status, { "content-type": type, ...headers });
   response.end(content);
-}
-
-/** Undefined when there is more than `bytesMax` of it; the rest is read and thrown away. */
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= bytesMax) chunks.push(chunk);
-  }
-  return length <= bytesMax ? Buffer.concat(chunks, length) : undefined;
 }
 
 function decode(segment: string): string | undefined {

@@ -1,10 +1,13 @@
 /**
  * `npm start`: the chat service in this process and the gateway in a child process, started
- * together and ended together. README.md beside this file lists the variables that it reads.
+ * together and ended together; `npm start -- --carrier link` or `nats` has the events come
+ * another way. README.md beside this file lists the variables that it reads.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type CarrierName, carrierNames } from "./carriers.ts";
 import { ChatService } from "./service.ts";
 
 const READY_TIMEOUT_MS = 15_000;
@@ -22,7 +25,15 @@ interface Ports {
   chat: number;
   gateway: number;
   admin: number;
+  link: number;
 }
+
+/** What the gateway calls the service, for each carrier. */
+const serviceUrls: Record<CarrierName, (ports: Ports) => string> = {
+  http: ({ chat }) => `http://127.0.0.1:${chat}/events`,
+  link: ({ link }) => `link://127.0.0.1:${link}`,
+  nats: () => natsUrl(),
+};
 
 try {
   process.exitCode = await run();
@@ -33,6 +44,7 @@ try {
 }
 
 async function run(): Promise<number> {
+  const carrier = readCarrier();
   const ports = readPorts();
   const signingKey = process.env.CHAT_SIGNING_KEY || randomBytes(24).toString("base64url");
   const service = new ChatService({
@@ -41,10 +53,13 @@ async function run(): Promise<number> {
     adminKey: process.env.HEADGATE_KEY || undefined,
     gatewayPort: ports.gateway,
     signingKeys: [signingKey],
+    carrier,
+    linkPort: ports.link,
+    natsUrl: natsUrl(),
     log: (sentence) => process.stderr.write(`chat: ${sentence}\n`),
   });
-  await listen(service, ports.chat);
-  const gateway = startGateway(ports, signingKey);
+  await listen(service, carrier, ports);
+  const gateway = startGateway(ports, serviceUrls[carrier](ports), signingKey);
   const ended = endOf(gateway);
   const wasStopped = forwardSignals(gateway);
   try {
@@ -62,6 +77,23 @@ async function run(): Promise<number> {
   }
 }
 
+function readCarrier(): CarrierName {
+  const named = () => parseArgs({ options: { carrier: { type: "string", default: "http" } } });
+  let carrier: string;
+  try {
+    carrier = named().values.carrier;
+  } catch (cause) {
+    throw new StartError((cause as Error).message, { cause });
+  }
+  const found = carrierNames.find((name) => name === carrier);
+  if (found !== undefined) return found;
+  throw new StartError(`--carrier is "${carrier}"; it can be ${carrierNames.join(", ")}.`);
+}
+
+function natsUrl(): string {
+  return process.env.CHAT_NATS_URL || "nats://127.0.0.1:4222";
+}
+
 function readPorts(): Ports {
   const read = (name: string, fallback: number): number => {
     const text = process.env[name] || String(fallback);
@@ -73,14 +105,26 @@ function readPorts(): Ports {
     chat: read("CHAT_PORT", 3000),
     gateway: read("CHAT_GATEWAY_PORT", 8000),
     admin: read("CHAT_ADMIN_PORT", 8001),
+    link: read("CHAT_LINK_PORT", 7000),
   };
 }
 
-async function listen(service: ChatService, port: number): Promise<void> {
+async function listen(service: ChatService, carrier: CarrierName, ports: Ports): Promise<void> {
+  const port = ports.chat;
   try {
     await service.listen(port, process.env.CHAT_HOST || "127.0.0.1");
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    await service.close();
+    const { code, message, syscall } = cause as NodeJS.ErrnoException;
+    if (code === "HG_LISTEN_FAILED") {
+      throw new StartError(`${message} CHAT_LINK_PORT sets another port.`, { cause });
+    }
+    if (carrier === "nats" && syscall !== "listen") {
+      throw new StartError(
+        `There is no NATS at ${natsUrl()}: ${message}. Start nats-server, or set CHAT_NATS_URL.`,
+        { cause },
+      );
+    }
     const why = code === "EADDRINUSE" ? "another program has it" : code;
     throw new StartError(
       `The chat service cannot listen on port ${port}: ${why}. Set CHAT_PORT to another port.`,
@@ -89,12 +133,12 @@ async function listen(service: ChatService, port: number): Promise<void> {
   }
 }
 
-function startGateway(ports: Ports, signingKey: string): ChildProcess {
+function startGateway(ports: Ports, serviceUrl: string, signingKey: string): ChildProcess {
   return spawn(process.execPath, [gatewayProgram, "start", "--config", gatewayConfiguration], {
     stdio: ["ignore", "inherit", "inherit"],
     env: {
       ...process.env,
-      CHAT_PORT: String(ports.chat),
+      CHAT_SERVICE: serviceUrl,
       CHAT_GATEWAY_PORT: String(ports.gateway),
       CHAT_ADMIN_PORT: String(ports.admin),
       CHAT_SIGNING_KEY: signingKey,
