@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
+import { partitionOf } from "../../upstreams/nats/subjects.ts";
 import { Refuse, TryLater } from "../fault.ts";
 import { CONNECTED, DISCONNECTED, text } from "../http/requests.test.helper.ts";
 import { NatsGateway } from "./nats-carriers.test.helper.ts";
@@ -147,6 +148,59 @@ describe("a service over JetStream", { skip: natsMissing }, () => {
     });
     await gateway.until(() => seen.length === 4, "all, though they were there before it");
     assert.deepEqual(seen, ["in", "a", "b", "out"]);
+  });
+
+  test("gets those of its partitions, and has a durable of its own", async () => {
+    const prepare = ({ saw, service }: NatsStage) =>
+      void service.on("message", ({ connectionId }) => saw(connectionId));
+    const low = { partitions: [0, 1, 2, 3, 4, 5, 6, 7], jetStream: { durable: "low" } };
+    const high = { partitions: [8, 9, 10, 11, 12, 13, 14, 15], jetStream: { durable: "high" } };
+    const first = await setStream({ nats: low, prepare });
+    const { gateway } = first;
+    const second = await setStream({ gateway, nats: high, prepare });
+    const ids = Array.from({ length: 40 }, (_, index) => `AAAAAAAAAAA.${index}`);
+    for (const connectionId of ids) await gateway.store({ connectionId }, text(1, "a"));
+    await gateway.until(() => first.seen.length + second.seen.length === 40, "all");
+    const isLow = (id: string) => partitionOf(id) < 8;
+    assert.deepEqual(first.seen, ids.filter(isLow));
+    assert.deepEqual(
+      second.seen,
+      ids.filter((id) => !isLow(id)),
+    );
+  });
+
+  test("shares a durable where it says so, and each event is handled once", async () => {
+    const nats = { jetStream: { durable: "service", isShared: true } };
+    const prepare = ({ saw, service }: NatsStage) =>
+      void service.on("message", async (message) => saw(message.text()));
+    const first = await setStream({ nats, prepare });
+    const { gateway } = first;
+    const second = await setStream({ gateway, nats, prepare });
+    const texts = Array.from({ length: 40 }, (_, index) => String(index + 1));
+    for (const each of texts) await gateway.store(facts, text(Number(each), each));
+    const seen = () => [...first.seen, ...second.seen];
+    await gateway.until(() => seen().length === 40, "all");
+    assert.deepEqual(new Set(seen()), new Set(texts));
+    assert.deepEqual([...first.errors, ...second.errors], []);
+  });
+
+  test("says that somebody else has its durable, and does not wait for ever", async () => {
+    const nats = { jetStream: { durable: "service", ackWaitMs: 1000 } };
+    const first = await setStream({
+      nats,
+      prepare({ saw, service }) {
+        service.on("message", (message) => {
+          saw(message.text());
+          return new Promise(() => {});
+        });
+      },
+    });
+    const { gateway } = first;
+    await gateway.store(facts, text(1, "1"));
+    await gateway.until(() => first.seen.length === 1, "the first");
+    const second = await setStream({ gateway, nats });
+    await gateway.until(() => second.errors.length > 0, "an error");
+    assert.deepEqual(codesOf(second.errors), ["HG_NATS_ORDER_LOST"]);
   });
 
   test("loses nothing and no order when the server dies and comes back", async () => {
