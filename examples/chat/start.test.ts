@@ -120,6 +120,7 @@ async function refusalOf(url: string): Promise<[status: number, body: string]> {
 /** Each with why it cannot be had here. */
 const carriers: readonly (readonly [name: string, skip: string | false])[] = [
   ["http", false],
+  ["link", false],
   ["nats", natsMissing],
 ];
 
