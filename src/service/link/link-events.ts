@@ -224,12 +224,12 @@ export class LinkEvents {
     else this.#output.answer(channel, reply);
   }
 
-  #isTooLong(replyBytes: number, { id }: Message): boolean {
+  #isTooLong(replyBytes: number, message: Message): boolean {
     const { answerBytesMax } = this.#options;
     if (replyBytes + ANSWER_HEADER_BYTES <= answerBytesMax) return false;
     const limit = `the gateway takes frames of ${answerBytesMax}`;
-    const message = `The reply to message ${id} has ${replyBytes} bytes, and ${limit}.`;
-    this.#handlers.report(new HeadgateError("HG_REPLY_TOO_LONG", message));
+    const sentence = `The reply to message ${message.id} has ${replyBytes} bytes, and ${limit}.`;
+    this.#handlers.report(new HeadgateError("HG_REPLY_TOO_LONG", sentence));
     return true;
   }
 

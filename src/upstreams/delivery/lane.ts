@@ -30,7 +30,8 @@ export interface QueuedEvent extends ServiceEvent {
 export class Lane {
   /** Negative for a client that never had a place. */
   readonly place: number;
-  readonly facts: ConnectionFacts;
+  readonly #readFacts: () => ConnectionFacts;
+  #facts: ConnectionFacts | undefined;
   readonly events: QueuedEvent[] = [];
   state: typeof READY | typeof SENDING | typeof BACKING_OFF | typeof IDLE = IDLE;
   /** Since when the first event has been held for the service; undefined while all is well. */
@@ -53,8 +54,20 @@ export class Lane {
   /** `disconnected` was called: the sink does not know the place any more. */
   gone = false;
 
-  constructor(place: number, facts: ConnectionFacts) {
+  constructor(place: number, readFacts: () => ConnectionFacts) {
     this.place = place;
-    this.facts = { ...facts };
+    this.#readFacts = readFacts;
+  }
+
+  /** Read when they are first asked for, which must be before the sink forgets the place. */
+  get facts(): ConnectionFacts {
+    this.#facts ??= { ...this.#readFacts() };
+    return this.#facts;
+  }
+
+  /** The sink is about to forget the place. */
+  leave(): void {
+    void this.facts;
+    this.gone = true;
   }
 }

@@ -104,24 +104,24 @@ export class Lanes {
     };
   }
 
-  /** `facts` is called only if the place has no lane yet. */
+  /** `facts` is called when they are needed: not later than within the call for `disconnected`. */
   add(place: number, event: QueuedEvent, facts: () => ConnectionFacts): void {
     const lane = this.#lanes.get(place);
     if (event.name === "message") {
       const isWanted = !this.#isClosed && !lane?.failed;
       if (!isWanted) this.#lose(event, this.#isClosed ? "gateway-stopping" : "client-closed");
-      else this.#push(lane ?? this.#open(place, facts()), event);
+      else this.#push(lane ?? this.#open(place, facts), event);
       return;
     }
     const isLast = event.name === "disconnected";
-    if (lane !== undefined && isLast) lane.gone = true;
+    if (isLast) lane?.leave();
     if (this.#isClosed || this.#queued[event.name] >= this.#parts.lifecycleQueueMax) {
       this.#lose(event, this.#isClosed ? "gateway-stopping" : "queue-full");
       if (lane?.state === IDLE) this.#lanes.delete(place);
       return;
     }
-    const owner = lane ?? this.#open(place, facts());
-    owner.gone ||= isLast;
+    const owner = lane ?? this.#open(place, facts);
+    if (isLast) owner.leave();
     this.#push(owner, event);
   }
 
@@ -196,7 +196,7 @@ export class Lanes {
     this.#lanes.clear();
   }
 
-  #open(place: number, facts: ConnectionFacts): Lane {
+  #open(place: number, facts: () => ConnectionFacts): Lane {
     const lane = new Lane(place, facts);
     this.#lanes.set(place, lane);
     return lane;

@@ -11,7 +11,7 @@ const facts = {
 };
 
 function laneOf(place: number, isHeld: boolean): Lane {
-  const lane = new Lane(place, facts);
+  const lane = new Lane(place, () => facts);
   if (isHeld) lane.heldSinceMs = 1;
   return lane;
 }

@@ -145,15 +145,17 @@ export class Delivery {
       this.#sendNothing(link, lane, isTooBig);
       return;
     }
-    const events = lane.events.slice(first, first + count);
     lanes.begin(lane, count);
     if (opened !== undefined) {
       const channel = link.channels.open(lane.place);
       routes.settleIn(lane, channel);
       link.socket.send({ ...opened, channel });
     }
-    const { channel } = lane;
-    for (const event of events) write(link, channel, event);
+    const { channel, events } = lane;
+    // Where the link breaks meanwhile, they are not what was to be sent any more.
+    for (let at = first; at < first + count && !link.socket.isClosed; at += 1) {
+      write(link, channel, events[at] as QueuedEvent);
+    }
   }
 
   #sendNothing(link: Link, lane: Lane, isTooBig: boolean): void {
