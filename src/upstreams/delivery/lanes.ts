@@ -180,6 +180,8 @@ export class Lanes {
     if (isBlocked === this.#isBlocked) return;
     this.#isBlocked = isBlocked;
     for (const lane of this.#ready.all()) {
+      // Its first events are under way: they wait for an answer, and not for a service.
+      if (lane.state !== READY) continue;
       if (isBlocked) this.#watchHold(lane);
       else if (lane.events[0]?.attempts === 0) this.#release(lane);
     }

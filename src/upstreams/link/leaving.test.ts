@@ -1,0 +1,35 @@
+/** Links that take nothing new any more, and what is still under way on them. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { until } from "../../../test/support/until.ts";
+import { ACKNOWLEDGE, SERVICE_GOODBYE } from "../../link/frame.ts";
+import { Instance, startBench } from "./fixtures.test.helper.ts";
+
+describe("the only instance says goodbye, and events under way on its link", () => {
+  test("are not waiting for a service: the hold time is not for them", async () => {
+    const instance = await Instance.start();
+    instance.welcome.eventsMax = 2;
+    instance.respond = () => {};
+    const bench = startBench([instance.url], { limits: { holdTimeoutMs: 300 } });
+    bench.open(1);
+    bench.open(2);
+    bench.say(1, "a", "b", "c");
+    await instance.until(() => instance.events.length === 2);
+    const { link } = instance;
+    link.send({ type: SERVICE_GOODBYE });
+    await until(() => bench.upstream.counts().links === 0);
+    bench.say(2, "x");
+    await until(() => bench.sink.count("fail", 2) === 1);
+    link.send({ type: ACKNOWLEDGE, channel: 1, events: 1 });
+    await until(() => bench.sink.count("acknowledged", 1) === 1);
+    instance.respond = (other, { channel }) => {
+      other.send({ type: ACKNOWLEDGE, channel, events: 1 });
+    };
+    link.send({ type: ACKNOWLEDGE, channel: 1, events: 1 });
+    await until(() => bench.sink.count("acknowledged", 1) === 3);
+    assert.equal(bench.sink.count("fail", 1), 0);
+    assert.deepEqual(instance.texts(bench.idOf(1)), ["a", "b", "c"]);
+    assert.equal(instance.links.length, 2);
+    await until(() => bench.upstream.counts().inflight === 0);
+  });
+});
