@@ -246,6 +246,32 @@ test("a name with several addresses is several instances, and is looked up again
   assert.ok(bench.log.has("warn", "the name of a service cannot be looked up"));
 });
 
+test("a name that nobody knows keeps no link from the others, nor takes it from them", async () => {
+  const instances = await startInstances(2);
+  const [first, second] = instances as [Instance, Instance];
+  const unknown = new Set(["second.example"]);
+  let misses = 0;
+  const bench = startBench(
+    [`link://first.example:${first.port}`, `link://second.example:${second.port}`],
+    {
+      resolve: async (host) => {
+        if (!unknown.has(host)) return ["127.0.0.1"];
+        misses += 1;
+        throw new Error("ENOTFOUND");
+      },
+    },
+  );
+  await until(() => bench.upstream.counts().links === 1);
+  const [told] = await bench.log.find(/cannot be looked up/);
+  assert.equal(told?.fields.name, "second.example");
+  const before = misses;
+  await until(() => misses > before + 1);
+  assert.equal(first.links.length, 1);
+  unknown.clear();
+  await until(() => bench.upstream.counts().links === 2);
+  assert.equal(first.links.length, 1);
+});
+
 test("closing waits for acknowledgements, says goodbye, and gives the rest up", async () => {
   const instance = await Instance.start();
   instance.respond = hang;

@@ -63,8 +63,11 @@ export class Instances {
   readonly #parts: InstancesParts;
   readonly #instances = new Map<string, Instance>();
   #lastId = 0;
-  #lookup: Appointment | undefined;
-  #lookupFailures = 0;
+  /** What each configured address stands for, as far as that is known. */
+  readonly #found = new Map<Address, readonly Address[]>();
+  /** The next one of each name. */
+  readonly #lookups = new Map<Address, Appointment>();
+  readonly #lookupFailures = new Map<Address, number>();
   #isClosed = false;
 
   constructor(parts: InstancesParts) {
@@ -72,41 +75,45 @@ export class Instances {
   }
 
   open(): void {
-    const names = this.#parts.addresses.filter(isName);
-    this.#keep(this.#parts.addresses.filter((address) => !isName(address)));
-    if (names.length > 0) void this.#lookUp(names);
+    const { addresses } = this.#parts;
+    for (const address of addresses) if (!isName(address)) this.#found.set(address, [address]);
+    this.#keep([...this.#found.values()].flat());
+    for (const address of addresses) if (isName(address)) void this.#lookUp(address);
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#parts.agenda.cancel(this.#lookup);
+    for (const lookup of this.#lookups.values()) this.#parts.agenda.cancel(lookup);
     for (const { link, redial } of this.#instances.values()) {
       this.#parts.agenda.cancel(redial);
       link?.close();
     }
   }
 
-  async #lookUp(names: readonly Address[]): Promise<void> {
-    const { agenda, addresses, failed, fields, quietLog, random, resolve } = this.#parts;
-    const fixed = addresses.filter((address) => !isName(address));
+  /** One name that nobody knows, or that takes its time, keeps nobody from the others. */
+  async #lookUp(name: Address): Promise<void> {
+    const { agenda, failed, fields, quietLog, random, resolve } = this.#parts;
+    const { host, port } = name;
     let delayMs = LOOKUP_INTERVAL_MS;
     try {
-      const found = await Promise.all(
-        names.map(async ({ host, port }) => {
-          return (await resolve(host)).map((address) => ({ host: address, port }));
-        }),
-      );
-      this.#lookupFailures = 0;
-      this.#keep([...fixed, ...found.flat()]);
+      const found = (await resolve(host)).map((address) => ({ host: address, port }));
+      this.#lookupFailures.delete(name);
+      this.#found.set(name, found);
+      this.#keep([...this.#found.values()].flat());
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      quietLog.say("warn", { ...fields, cause }, "the name of a service cannot be looked up");
-      delayMs = backoffMs(this.#lookupFailures, DIAL_BASE_MS, DIAL_CAP_MS, random());
-      this.#lookupFailures += 1;
+      const sentence = "the name of a service cannot be looked up";
+      quietLog.say("warn", { ...fields, name: host, cause }, sentence);
+      const failures = this.#lookupFailures.get(name) ?? 0;
+      delayMs = backoffMs(failures, DIAL_BASE_MS, DIAL_CAP_MS, random());
+      this.#lookupFailures.set(name, failures + 1);
       failed(cause);
     }
     if (this.#isClosed) return;
-    this.#lookup = agenda.at(nowMs() + delayMs, () => void this.#lookUp(names));
+    this.#lookups.set(
+      name,
+      agenda.at(nowMs() + delayMs, () => void this.#lookUp(name)),
+    );
   }
 
   /** These are the instances now; a link to another one lives on until it is lost. */
