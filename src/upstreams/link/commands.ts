@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { TEXT } from "../../core/opcode.ts";
-import { type Command, RESULT, RESULT_DONE, RESULT_FAILED } from "../../link/frame.ts";
+import { type Command, RESULT_DONE, RESULT_FAILED } from "../../link/frame.ts";
 import type { UpstreamCommand, UpstreamSink, UpstreamTarget } from "../upstream.ts";
 import type { Link } from "./link.ts";
 
@@ -51,8 +51,8 @@ export class Commands {
         this.counts.executed += 1;
         this.#ended(link);
         if (frame.request === 0) return;
-        const done = { request: frame.request, status: RESULT_DONE, matched, dropped, error: "" };
-        link.socket.send({ type: RESULT, ...done });
+        const { request } = frame;
+        link.sendResult({ request, status: RESULT_DONE, matched, dropped, error: "" });
       },
       (error: unknown) => {
         this.counts.failed += 1;
@@ -83,8 +83,7 @@ export class Commands {
   #fail(link: Link, request: number, sentence: string): void {
     if (request === 0) return;
     const error = sentence.slice(0, ERROR_LENGTH_MAX);
-    const failed = { request, status: RESULT_FAILED, matched: 0, dropped: 0, error };
-    link.socket.send({ type: RESULT, ...failed });
+    link.sendResult({ request, status: RESULT_FAILED, matched: 0, dropped: 0, error });
   }
 }
 

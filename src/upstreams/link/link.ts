@@ -11,18 +11,26 @@ import {
   HELLO,
   PING,
   PONG,
+  RESULT,
+  type Result,
   SERVICE_GOODBYE,
   type ServiceFrame,
   VERSION,
   WELCOME,
 } from "../../link/frame.ts";
+import { ticksOf } from "../../reactor/ticks.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { LinkSocket, type LinkSocketOptions } from "./socket.ts";
 
 const PING_SECONDS = 5;
-/** Without anything for so long a link is dead. */
+/** Without anything for so long a link is dead, and so is one that takes nothing. */
 const SILENCE_SECONDS_MAX = 10;
+const STALLED_TICKS_MAX = ticksOf(SILENCE_SECONDS_MAX * 1000);
+/** Of RESULTs, which no credit bounds: for a service that asks for them and does not read. */
+const RESULT_BYTES_MAX = 16 << 20;
+/** At the least, in a queue. */
+const RESULT_BYTES = 19;
 
 /** What HELLO says of this worker. */
 export interface LinkGreeting {
@@ -78,6 +86,8 @@ export class Link {
   #isWelcome = false;
   #isLeaving = false;
   #silentSeconds = 0;
+  /** Of RESULTs, since nothing waited for the service to read it. */
+  #resultBytes = 0;
 
   /** Throws a sentence where it cannot even be dialled. */
   constructor(options: LinkOptions, events: LinkEvents) {
@@ -140,6 +150,16 @@ export class Link {
     this.#bytesUnderWay -= payloadBytes(event);
   }
 
+  /** What became of a COMMAND. */
+  sendResult(result: Omit<Result, "type">): void {
+    this.#socket.send({ type: RESULT, ...result });
+    const { queuedBytes } = this.#socket;
+    this.#resultBytes = queuedBytes === 0 ? 0 : this.#resultBytes + RESULT_BYTES;
+    this.#resultBytes += result.error.length;
+    if (Math.min(queuedBytes, this.#resultBytes) <= RESULT_BYTES_MAX) return;
+    this.#socket.giveUp(`it does not read: ${queuedBytes} bytes wait for it`);
+  }
+
   /** The service is done with it, and nothing is under way any more. */
   end(): void {
     this.#socket.giveUp("it said goodbye");
@@ -195,6 +215,10 @@ export class Link {
     this.#silentSeconds = this.#socket.takeHeard() ? 0 : this.#silentSeconds + 1;
     if (this.#silentSeconds >= SILENCE_SECONDS_MAX) {
       this.#socket.giveUp(`nothing came for ${SILENCE_SECONDS_MAX} s`);
+      return;
+    }
+    if (this.#socket.stalledTicks >= STALLED_TICKS_MAX) {
+      this.#socket.giveUp(`it took nothing for ${SILENCE_SECONDS_MAX} s`);
       return;
     }
     this.seconds += 1;

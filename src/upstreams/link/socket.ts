@@ -51,6 +51,7 @@ export class LinkSocket implements SocketEvents {
   readonly #slot: number;
   #isConnected = false;
   #isClosed = false;
+  #isPaused = false;
   /** Something came since this was last asked. */
   #isHeard = true;
 
@@ -69,11 +70,22 @@ export class LinkSocket implements SocketEvents {
     return this.#isClosed;
   }
 
-  /** Whether anything came since the last call. */
+  /** Whether anything came since the last call; who is not read is not blamed. */
   takeHeard(): boolean {
-    const heard = this.#isHeard;
+    const heard = this.#isHeard || this.#isPaused;
     this.#isHeard = false;
     return heard;
+  }
+
+  /** Bytes that the peer has not taken. */
+  get queuedBytes(): number {
+    return this.#isClosed ? 0 : this.#reactor.outbox.queuedBytes(this.#slot);
+  }
+
+  /** For how many ticks the peer has taken nothing of what waits for it. */
+  get stalledTicks(): number {
+    const { outbox, tick } = this.#reactor;
+    return this.queuedBytes === 0 ? 0 : tick - outbox.progressTick(this.#slot);
   }
 
   send(frame: GatewayFrame): void {
@@ -110,11 +122,17 @@ export class LinkSocket implements SocketEvents {
 
   /** Nothing more is read until `resume`. */
   pause(): void {
-    if (!this.#isClosed) this.#reactor.pause(this.#slot);
+    if (this.#isClosed) return;
+    this.#isPaused = true;
+    this.#reactor.pause(this.#slot);
   }
 
   resume(): void {
-    if (!this.#isClosed) this.#reactor.resume(this.#slot);
+    if (this.#isClosed) return;
+    this.#isPaused = false;
+    // Its silence begins now.
+    this.#isHeard = true;
+    this.#reactor.resume(this.#slot);
   }
 
   /** At once, or behind what is owed; nothing is told of it any more. */
