@@ -187,6 +187,12 @@ export class Lanes {
     }
   }
 
+  /** A lane that is ready has waited for too long, by whatever the carrier measures that. */
+  expire(lane: Lane): void {
+    assert(lane.state === READY);
+    this.#expire(lane);
+  }
+
   /** Drops everything; what is in flight is settled by nobody. */
   close(): void {
     this.#isClosed = true;

@@ -30,7 +30,7 @@ import {
 } from "../../link/frame.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import { readDisconnectedBody, TEXT_TYPE } from "../delivery/event.ts";
-import type { Lane, QueuedEvent } from "../delivery/lane.ts";
+import { type Lane, type QueuedEvent, READY } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
 import { KEPT, type Verdict } from "../delivery/verdict.ts";
 import { readState } from "../http/answer.ts";
@@ -92,11 +92,15 @@ export class Delivery {
     routes.lost(link);
   }
 
-  /** Gives up waiting for answers that have taken too long, as over any other carrier. */
+  /** Gives up waiting for what has taken too long, as over any other carrier. */
   second(link: Link): void {
-    if (link.eventsUnderWay === 0) return;
-    const { lanes, limits } = this.#parts;
     const now = nowMs();
+    if (link.eventsUnderWay > 0) this.#closeLate(link, now);
+    if (!link.hasCredit) this.#expireWaiting(link, now);
+  }
+
+  #closeLate(link: Link, now: number): void {
+    const { lanes, limits } = this.#parts;
     for (const lane of lanes.all()) {
       if (lane.link !== link.id || lane.sent === 0) continue;
       const { heldSinceMs = Number.POSITIVE_INFINITY, progressMs } = lane;
@@ -104,6 +108,16 @@ export class Delivery {
       if (!isLate && now < heldSinceMs + limits.holdTimeoutMs) continue;
       link.socket.send({ type: CLOSE, channel: lane.channel });
       this.#fail(link, lane, TOO_SLOW);
+    }
+  }
+
+  /** A service that gives no credit, and acknowledges nothing, is not there. */
+  #expireWaiting(link: Link, now: number): void {
+    const { lanes, limits } = this.#parts;
+    for (const lane of link.ready) {
+      const [first] = lane.events as [QueuedEvent];
+      const sinceMs = Math.max(first.queuedAtMs, link.progressMs);
+      if (lane.state === READY && now >= sinceMs + limits.holdTimeoutMs) lanes.expire(lane);
     }
   }
 
@@ -183,6 +197,7 @@ export class Delivery {
     const isUnderWay = lane !== undefined && lane.link === link.id && lane.sent >= count;
     if (!isUnderWay || count === 0) return tooMany(channel, count, lane?.sent ?? 0);
     const now = nowMs();
+    link.progressMs = now;
     this.#parts.lanes.settle(
       lane,
       (event) => {

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { until } from "../../../test/support/until.ts";
-import { ACKNOWLEDGE, GATEWAY_GOODBYE, OPEN, SERVICE_GOODBYE, WELCOME } from "../../link/frame.ts";
+import {
+  ACKNOWLEDGE,
+  CREDIT,
+  GATEWAY_GOODBYE,
+  OPEN,
+  SERVICE_GOODBYE,
+  WELCOME,
+} from "../../link/frame.ts";
 import { connectRequest } from "../http/fixtures.test.helper.ts";
 import { Instance, startBench } from "./fixtures.test.helper.ts";
 
@@ -193,6 +200,29 @@ describe("a service that is not there", () => {
     await until(() => bench.sink.count("fail", 1) === 1);
     assert.deepEqual(bench.sink.calls, [{ call: "fail", place: 1, reason: "service-unavailable" }]);
     assert.equal(bench.upstream.counts().abandoned["service-unavailable"], 2);
+  });
+
+  test("but for its PONGs, and gives no credit, is held for no longer", async () => {
+    const instance = await Instance.start();
+    instance.welcome.eventsMax = 1;
+    instance.respond = hang;
+    const bench = startBench([instance.url], { limits: { holdTimeoutMs: 400 } });
+    for (const place of [1, 2]) {
+      bench.open(place);
+      bench.say(place, "a");
+    }
+    await instance.until(() => instance.events.length === 1);
+    const { link } = instance;
+    link.send({ type: CREDIT, eventsMax: 0, bytesMax: 0 });
+    link.send({ type: ACKNOWLEDGE, channel: 1, events: 1 });
+    bench.upstream.disconnected(2, "client-gone", 1006);
+    await until(() => bench.upstream.counts().lanes === 0);
+    assert.equal(bench.sink.count("acknowledged", 1), 1);
+    assert.equal(bench.upstream.counts().abandoned["service-unavailable"], 1);
+    link.send({ type: CREDIT, eventsMax: 1, bytesMax: 0 });
+    bench.say(1, "b");
+    await instance.until(() => instance.texts().length === 2);
+    assert.equal(instance.links.length, 1);
   });
 
   test("yet is waited for by clients who come in, within their time", async () => {

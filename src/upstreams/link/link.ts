@@ -73,6 +73,8 @@ export class Link {
   frameBytesMax = 0;
   /** Sent and not acknowledged. */
   eventsUnderWay = 0;
+  /** When something was last acknowledged. */
+  progressMs = 0;
   /** For how long it has been connected. */
   seconds = 0;
   readonly #socket: LinkSocket;
