@@ -65,6 +65,8 @@ const TOO_SLOW: Verdict = {
 export class Delivery {
   readonly #parts: DeliveryParts;
   #isStarting = false;
+  /** Something was added since the links were last looked at. */
+  #isAsked = false;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
@@ -72,12 +74,16 @@ export class Delivery {
 
   /** Sends what the links may take. */
   start(): void {
-    // A flush tells who broke meanwhile, which may lead back here: the loop below goes on with it.
+    // Who broke or failed meanwhile may lead back here, for a link that was looked at already.
+    this.#isAsked = true;
     if (this.#isStarting) return;
     this.#isStarting = true;
-    for (const link of this.#parts.routes.links.values()) {
-      while (link.isOpen && link.hasCredit && link.ready.size > 0) {
-        this.#send(link, link.ready.values().next().value as Lane);
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      for (const link of this.#parts.routes.links.values()) {
+        while (link.isOpen && link.hasCredit && link.ready.size > 0) {
+          this.#send(link, link.ready.values().next().value as Lane);
+        }
       }
     }
     this.#isStarting = false;

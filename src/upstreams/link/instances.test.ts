@@ -93,6 +93,26 @@ describe("of several instances", () => {
     assert.ok(atFirst.length > 3, `${atFirst.length} of 20`);
   });
 
+  test("each is sent to at once what comes up while another one is sent to", async () => {
+    const instances = await startInstances(2);
+    for (const instance of instances) instance.welcome.frameBytesMax = 200;
+    const bench = startBench(instances.map(({ url }) => url));
+    await until(() => bench.upstream.counts().links === 2);
+    const places = Array.from({ length: 20 }, (_, index) => index + 1);
+    for (const place of places) bench.open(place);
+    for (const place of places) bench.say(place, "a");
+    await until(() => bench.upstream.counts().lanes === 0);
+    const [first, second] = homesOf(instances) as [Set<string>, Set<string>];
+    const pick = (home: Set<string>) => places.filter((place) => home.has(bench.idOf(place)));
+    const [[a, b], [c, d]] = [pick(first), pick(second)] as [number[], number[]];
+    for (const [failing, other] of [[a, c] as const, [d, b] as const]) {
+      bench.sink.failed = () => bench.say(other as number, "now");
+      bench.say(failing as number, "x".repeat(300));
+      assert.equal(bench.upstream.counts().inflight, 1);
+      await until(() => bench.upstream.counts().inflight === 0);
+    }
+  });
+
   test("connect goes to the one that gets the connection's events", async () => {
     const instances = await startInstances(2);
     const bench = startBench(instances.map(({ url }) => url));
