@@ -14,7 +14,7 @@ import { traceHeaders, writeConnectBody } from "../http/event.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { Link } from "./link.ts";
 import type { Routes } from "./routes.ts";
-import { connectBytes } from "./sizes.ts";
+import { connectBytes, isText } from "./sizes.ts";
 
 export interface ConnectsParts {
   routes: Routes;
@@ -130,14 +130,18 @@ export class Connects {
     }
     const payload = writeConnectBody(request);
     const trace = traceHeaders(request);
-    const traceOf = (name: string) => trace[trace.indexOf(name) + 1] ?? "";
+    const traceOf = (name: string) => {
+      const text = trace.includes(name) ? (trace[trace.indexOf(name) + 1] ?? "") : "";
+      // Nobody's trace is that long, and a client may send anything.
+      return isText(text) ? text : "";
+    };
     const frame = {
       type: CONNECT,
       request: this.#nextRequest(),
       timeMs: Date.now(),
       connectionId: request.connectionId,
-      traceparent: trace.includes("traceparent") ? traceOf("traceparent") : "",
-      tracestate: trace.includes("tracestate") ? traceOf("tracestate") : "",
+      traceparent: traceOf("traceparent"),
+      tracestate: traceOf("tracestate"),
       ...{ bytes: payload, start: 0, end: payload.length },
     } as const;
     if (connectBytes(frame) > link.frameBytesMax) {

@@ -7,6 +7,9 @@ import {
   ANSWER_BINARY,
   ANSWER_TEXT,
   CLOSE,
+  CONNECT,
+  CONNECT_ANSWER,
+  type Connect,
   CREDIT,
   HELLO,
   MESSAGE_TEXT,
@@ -19,6 +22,7 @@ import {
   SEND_TEXT,
   STATE,
 } from "../../link/frame.ts";
+import { connectRequest } from "../http/fixtures.test.helper.ts";
 import { Instance, startBench } from "./fixtures.test.helper.ts";
 
 const hang = () => {};
@@ -292,4 +296,27 @@ test("HELLO says who we are, and is signed where the hub has a key", async () =>
   assert.equal(hello?.gateway, "gateway.example");
   assert.equal(hello?.hub, "chat");
   assert.match(hello?.signature ?? "", /^t=\d+,v1=[0-9a-f]{64}$/);
+});
+
+test("what a client says that no frame has room for is left out, or costs the client", async () => {
+  const instance = await Instance.start();
+  const asked: Connect[] = [];
+  instance.intercept = (link, frame) => {
+    if (frame.type !== CONNECT) return false;
+    asked.push(frame);
+    const fields = { request: frame.request, contentType: "", connectionState: "" };
+    link.send({ type: CONNECT_ANSWER, status: 204, ...fields, ...payload("") });
+    return true;
+  };
+  const bench = startBench([instance.url]);
+  await until(() => bench.upstream.counts().links === 1);
+  const headers = { traceparent: ["00-1-2-03"], tracestate: ["x".repeat(70_000)] };
+  const answer = await bench.upstream.connect({ ...connectRequest, headers }, 5000);
+  assert.equal(answer.accepted, true);
+  assert.equal(asked[0]?.traceparent, "00-1-2-03");
+  assert.equal(asked[0]?.tracestate, "");
+  bench.sink.open(1, { subprotocol: "p".repeat(70_000) });
+  bench.say(1, "a");
+  await until(() => bench.sink.count("fail", 1) === 1);
+  assert.equal(bench.upstream.counts().abandoned["message-too-big"], 1);
 });
