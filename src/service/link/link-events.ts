@@ -85,6 +85,11 @@ export class LinkEvents {
     return undefined;
   }
 
+  /** Of a link that takes nothing any more: what the gateway says of this channel is no fault. */
+  pass({ channel }: Open): void {
+    this.#lastChannel = Math.max(this.#lastChannel, channel);
+  }
+
   message(frame: MessageFrame): LinkFault | undefined {
     const channel = this.#channels.get(frame.channel);
     if (channel === undefined) return this.#judgeUnknown(frame.channel);

@@ -9,6 +9,7 @@ import { until } from "../../../test/support/until.ts";
 import {
   ACKNOWLEDGE,
   ANSWER_TEXT,
+  CLOSE,
   CONNECTED,
   GATEWAY_GOODBYE,
   type GatewayFrame,
@@ -277,7 +278,9 @@ describe("a link", () => {
     const closed = service.close();
     await peer.frame(({ type }) => type === SERVICE_GOODBYE);
     peer.message(1, 2, "late");
-    peer.send({ type: PING, token: 9 });
+    peer.open(2, `${NONCE}.b`);
+    peer.message(2, 1, "later");
+    peer.send({ type: CLOSE, channel: 2 }, { type: PING, token: 9 });
     await peer.frame(({ type }) => type === PONG);
     finish();
     await closed;

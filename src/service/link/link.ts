@@ -180,7 +180,10 @@ export class Link {
       return outOfPlace("the first frame is no HELLO");
     }
     // What it does not take comes again to another instance; pings and results go on.
-    if (this.#isLeaving && frame.type <= DISCONNECTED && frame.type !== HELLO) return undefined;
+    if (this.#isLeaving && frame.type <= DISCONNECTED && frame.type !== HELLO) {
+      if (frame.type === OPEN) this.#events.pass(frame);
+      return undefined;
+    }
     switch (frame.type) {
       case MESSAGE_TEXT:
       case MESSAGE_BINARY:
