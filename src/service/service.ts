@@ -18,7 +18,8 @@ import {
 import { ConnectionLines } from "./lines.ts";
 import type { LinkLimits } from "./link/link.ts";
 import { type LinkAddress, LinkListener, type ListeningAt } from "./link/link-listener.ts";
-import type { NatsEvents, NatsOptions } from "./nats/nats-events.ts";
+import type { NatsEvents } from "./nats/nats-events.ts";
+import type { NatsOptions } from "./nats/nats-options.ts";
 import { Push, type PushCarrier } from "./push/push.ts";
 import { RestPush } from "./push/rest-push.ts";
 
@@ -30,7 +31,7 @@ export type { EventName, HandlerTable } from "./handlers.ts";
 export type { ConnectedEvent, DisconnectedEvent } from "./lifecycle.ts";
 export type { LinkAddress, ListeningAt } from "./link/link-listener.ts";
 export type { Message } from "./message.ts";
-export type { JetStreamOptions, NatsOptions } from "./nats/nats-events.ts";
+export type { JetStreamOptions, NatsOptions } from "./nats/nats-options.ts";
 export type { Payload, PayloadKind } from "./payload.ts";
 export type {
   CloseOptions,
@@ -182,19 +183,13 @@ export class Service {
       throw new HeadgateError("HG_SERVICE_OPTIONS", message);
     }
     this.#isOverNats = true;
-    // Only who uses NATS loads it.
-    const { NatsEvents } = await import("./nats/nats-events.ts");
-    const { NatsPush } = await import("./push/nats-push.ts");
-    if (this.#closed !== undefined) throw isClosed();
-    const [hub, keys, prefix] = [this.#hub, this.#keys, options.prefix ?? "headgate"];
-    const common = { connection, hub, keys, handlers: this.#handlers, lines: this.#lines };
-    const nats = new NatsEvents({ ...common, options });
-    this.#nats = nats;
-    this.#natsPush = new NatsPush({ connection, hub, prefix, ...CALLS });
     try {
-      await nats.open();
+      await this.#openNats(connection, options);
     } catch (error) {
-      await nats.close();
+      // What was wrong may be put right, and this be called again.
+      this.#isOverNats = false;
+      this.#nats = undefined;
+      this.#natsPush = undefined;
       throw error;
     }
   }
@@ -212,6 +207,24 @@ export class Service {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  async #openNats(connection: NatsConnection, options: NatsOptions): Promise<void> {
+    // Only who uses NATS loads it.
+    const { NatsEvents } = await import("./nats/nats-events.ts");
+    const { NatsPush } = await import("./push/nats-push.ts");
+    if (this.#closed !== undefined) throw isClosed();
+    const [hub, keys, prefix] = [this.#hub, this.#keys, options.prefix ?? "headgate"];
+    const common = { connection, hub, keys, handlers: this.#handlers, lines: this.#lines };
+    const nats = new NatsEvents({ ...common, options });
+    this.#nats = nats;
+    this.#natsPush = new NatsPush({ connection, hub, prefix, ...CALLS });
+    try {
+      await nats.open();
+    } catch (error) {
+      await nats.close();
+      throw error;
+    }
   }
 
   async #close(): Promise<void> {

@@ -15,6 +15,7 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { HeadgateError } from "../../core/error.ts";
+import { isNobodyThere } from "../../upstreams/nats/outgoing.ts";
 import { covers } from "../../upstreams/nats/subjects.ts";
 
 export interface ConsumerPlan {
@@ -139,6 +140,12 @@ function codeOf(error: unknown): number | undefined {
 }
 
 function describe(cause: unknown, { durable, stream }: ConsumerPlan): unknown {
+  if (isNobodyThere(cause)) {
+    const sentence =
+      "JetStream is not enabled on the NATS server, or not for this account; enable it, or leave " +
+      "jetStream out and set delivery: at-most-once in the gateway.";
+    return new HeadgateError("HG_NATS_JETSTREAM_OFF", sentence, { cause });
+  }
   if (!(cause instanceof JetStreamApiError)) return cause;
   return new HeadgateError(
     "HG_NATS_CONSUMER_REFUSED",

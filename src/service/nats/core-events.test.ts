@@ -1,11 +1,12 @@
 /** Events over core NATS: whose they are, what is lost, and that it is told. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { natsMissing } from "../../../test/support/nats-server.ts";
+import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
 import { partitionOf } from "../../upstreams/nats/subjects.ts";
 import { Refuse } from "../fault.ts";
 import { CONNECTED, DISCONNECTED, text } from "../http/requests.test.helper.ts";
 import { createService } from "../service.ts";
+import type { NatsOptions } from "./nats-options.ts";
 import { codesOf, type NatsStage, setNats } from "./nats-stage.test.helper.ts";
 
 const KEY = "a key";
@@ -143,13 +144,43 @@ describe("a service over core NATS", { skip: natsMissing }, () => {
       [{ queue: "a", jetStream: { durable: "a" } }, /isShared/],
       [{ jetStream: { durable: "a.b" } }, /durable/],
       [{ jetStream: { durable: "a", ackWaitMs: 10 } }, /ackWaitMs/],
+      [{ jetStream: { durable: "a", stream: "a b" } }, /stream/],
+      [{ jetStream: { durable: "a", shared: true } }, /no option jetStream\.shared/],
+      [{ jetstream: { durable: "a" } }, /no option jetstream; there are .*jetStream/],
+      [{ prefix: "a b" }, /prefix is "a b"/],
       [{ eventsMax: 0 }, /eventsMax/],
     ] as const) {
       const other = createService({ hub: "chat" });
       const message = { code: "HG_SERVICE_OPTIONS", message: word };
-      await assert.rejects(other.overNats(connection, options), message);
+      await assert.rejects(other.overNats(connection, options as NatsOptions), message);
     }
     await service.close();
     await assert.rejects(service.overNats(connection), { code: "HG_SERVICE_CLOSED" });
+  });
+
+  test("takes a connection after one that was none, or was refused", async () => {
+    const { connection, gateway, saw, seen } = await setNats();
+    const { prefix } = gateway;
+    const service = createService({ hub: "chat" });
+    service.on("message", (message) => saw(message.text()));
+    const promise = gateway.server.connect();
+    const nothings: unknown[] = [undefined, promise, {}];
+    for (const nothing of nothings) {
+      const refused = { code: "HG_SERVICE_OPTIONS", message: /await it/ };
+      await assert.rejects(service.overNats(nothing as typeof connection, { prefix }), refused);
+    }
+    const closed = await promise;
+    await closed.close();
+    const closedOne = { code: "HG_SERVICE_OPTIONS", message: /is closed/ };
+    await assert.rejects(service.overNats(closed, { prefix }), closedOne);
+    await assert.rejects(service.push.toAll("a"), { code: "HG_PUSH_UNCONFIGURED" });
+    const bare = await (await NatsServer.start()).connect();
+    const jetStream = { durable: "service" };
+    const off = { code: "HG_NATS_JETSTREAM_OFF", message: /enable it/ };
+    await assert.rejects(service.overNats(bare, { jetStream }), off);
+    await service.overNats(connection, { prefix });
+    gateway.publish({ connectionId: ID }, text(1, "a"));
+    await gateway.until(() => seen.length > 0, "the event");
+    await service.close();
   });
 });

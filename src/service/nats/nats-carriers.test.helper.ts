@@ -22,7 +22,7 @@ import { Refuse, TryLater } from "../fault.ts";
 import type { HandlerTable, ServiceEvent } from "../handlers.ts";
 import { asRequest, type Facts, type Sending, type Told } from "../http/requests.test.helper.ts";
 import type { Service } from "../service.ts";
-import type { NatsOptions } from "./nats-events.ts";
+import type { NatsOptions } from "./nats-options.ts";
 
 const running = new Set<Service>();
 after(() => Promise.all(Array.from(running, (service) => service.close())));

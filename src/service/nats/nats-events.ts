@@ -9,40 +9,14 @@ import type { Handlers } from "../handlers.ts";
 import type { ConnectionLines } from "../lines.ts";
 import { Connects } from "./connects.ts";
 import { CoreEvents } from "./core-events.ts";
+import {
+  ACK_WAIT_MS,
+  checkOptions,
+  type JetStreamOptions,
+  type NatsOptions,
+} from "./nats-options.ts";
 import { NatsOutput } from "./output.ts";
 import type { StreamEvents } from "./stream-events.ts";
-
-export interface JetStreamOptions {
-  /**
-   * The durable consumer that keeps this service's place in the stream: created where there is
-   * none, beginning with the oldest event. Each instance has its own, but for `isShared`.
-   */
-  durable: string;
-  /** As the gateway's `service.stream`. Default: "headgate". */
-  stream?: string;
-  /** Instances that have the same durable share its events, and give up their order. */
-  isShared?: boolean;
-  /** After so long the server brings again what an instance that died had. Default: 5,000. */
-  ackWaitMs?: number;
-}
-
-export interface NatsOptions {
-  /** What subjects begin with, as the gateway's `service.prefix`. Default: "headgate". */
-  prefix?: string;
-  /**
-   * Of the 16, those whose connections are this instance's: each is for one instance, so that
-   * order is kept. Default: all.
-   */
-  partitions?: readonly number[];
-  /** Core NATS: instances with the same one share all events, and give up their order. */
-  queue?: string;
-  /** Events come out of a stream, at least once; without it over core NATS, at most once. */
-  jetStream?: JetStreamOptions;
-  /** Events that may be under way: 10,000, or 1,000 of a consumer that is created. */
-  eventsMax?: number;
-  /** Core NATS: bytes of events that may be under way. Default: 64 MiB. */
-  bytesMax?: number;
-}
 
 export interface NatsEventsParts {
   connection: NatsConnection;
@@ -55,7 +29,6 @@ export interface NatsEventsParts {
 
 const CONNECT_QUEUE = "headgate-service";
 const BYTES_MAX = 64 * 1024 * 1024;
-const ACK_WAIT_MS = 5000;
 const LOOK_FOR_STREAM_MS = 1000;
 
 export class NatsEvents {
@@ -71,7 +44,7 @@ export class NatsEvents {
 
   constructor(parts: NatsEventsParts) {
     const { connection, handlers, hub, keys, options } = parts;
-    checkOptions(options);
+    checkOptions(connection, options);
     this.#parts = parts;
     this.#subjects = new Subjects(options.prefix ?? "headgate", hub);
     this.#output = new NatsOutput(connection, this.#subjects);
@@ -168,34 +141,6 @@ function subjectsOf(
   const tokens = partitions === undefined ? ["*"] : new Set(partitions);
   const messages = [...tokens].map((token) => `message.${token}`);
   return ["connected", ...messages, "disconnected"].map((rest) => `${prefix}.event.${hub}.${rest}`);
-}
-
-function checkOptions({ bytesMax, eventsMax, jetStream, partitions, queue }: NatsOptions): void {
-  const wrong = (what: string) => {
-    throw new HeadgateError("HG_SERVICE_OPTIONS", `overNats: ${what}.`);
-  };
-  for (const partition of partitions ?? []) {
-    if (Number.isInteger(partition) && partition >= 0 && partition < PARTITIONS) continue;
-    wrong(`${partition} is no partition; they are 0 to ${PARTITIONS - 1}`);
-  }
-  if (partitions?.length === 0) wrong("an instance without partitions gets nothing");
-  const numbers = { bytesMax, eventsMax, "jetStream.ackWaitMs": jetStream?.ackWaitMs };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (value === undefined || (Number.isInteger(value) && value > 0 && value < 2 ** 31)) continue;
-    wrong(`${name} is ${value}, and must be a whole number above 0`);
-  }
-  const isShared = queue !== undefined || jetStream?.isShared === true;
-  if (partitions !== undefined && isShared) {
-    wrong("partitions keep the order, and a queue or isShared gives it up; choose one");
-  }
-  if (jetStream === undefined) return;
-  if (queue !== undefined) wrong("queue is for core NATS; with JetStream say isShared");
-  if (bytesMax !== undefined) wrong("bytesMax is for core NATS; with JetStream set eventsMax");
-  if (!/^[^\s.*>/\\]+$/.test(jetStream.durable ?? "")) {
-    wrong("jetStream.durable must be the name of a consumer, without dots and spaces");
-  }
-  if ((jetStream.ackWaitMs ?? ACK_WAIT_MS) < 1000)
-    wrong("jetStream.ackWaitMs must be 1,000 or more");
 }
 
 function connectionClosed(cause: unknown): HeadgateError {

@@ -5,7 +5,7 @@ import type { NatsServer } from "../../../test/support/nats-server.ts";
 import { createWatched } from "../carriers.test.helper.ts";
 import type { Service, ServiceOptions } from "../service.ts";
 import { NatsGateway, sharedServer } from "./nats-carriers.test.helper.ts";
-import type { NatsOptions } from "./nats-events.ts";
+import type { NatsOptions } from "./nats-options.ts";
 
 export interface NatsStage {
   gateway: NatsGateway;
