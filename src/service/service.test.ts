@@ -9,7 +9,7 @@ import { Refuse, TryLater } from "./fault.ts";
 import { binary, CONNECTED, DISCONNECTED, text } from "./http/requests.test.helper.ts";
 import type { Message } from "./message.ts";
 import { natsCarriers } from "./nats/nats-carriers.test.helper.ts";
-import { createService } from "./service.ts";
+import { createService, type ServiceOptions } from "./service.ts";
 
 const ID = `${NONCE}.AAAAAAAAAA`;
 const OTHER = `${NONCE}.BBBBBBBBBB`;
@@ -348,8 +348,14 @@ describe("a service", () => {
       [{ hub: "chat", keys: [""] }, /signing key/],
       [{ hub: "chat", bodyBytesMax: 0 }, /bodyBytesMax/],
       [{ hub: "chat", link: { eventsMax: 1.5 } }, /eventsMax/],
+      [{ hub: "chat", signingKeys: ["a"] }, /no option signingKeys; there are .*keys/],
+      [{ hub: "chat", link: { events: 1 } }, /no option link\.events/],
+      [{ hub: "chat", push: { url: "http://a", keys: [] } }, /no option push\.keys/],
     ] as const) {
-      assert.throws(() => createService(options), { code: "HG_SERVICE_OPTIONS", message: word });
+      assert.throws(() => createService(options as ServiceOptions), {
+        code: "HG_SERVICE_OPTIONS",
+        message: word,
+      });
     }
     const push = { url: "127.0.0.1:8001" };
     assert.throws(() => createService({ hub: "chat", push }), { code: "HG_PUSH_INVALID" });

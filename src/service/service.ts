@@ -20,6 +20,7 @@ import type { LinkLimits } from "./link/link.ts";
 import { type LinkAddress, LinkListener, type ListeningAt } from "./link/link-listener.ts";
 import type { NatsEvents } from "./nats/nats-events.ts";
 import type { NatsOptions } from "./nats/nats-options.ts";
+import { findUnknown } from "./option-names.ts";
 import { Push, type PushCarrier } from "./push/push.ts";
 import { RestPush } from "./push/rest-push.ts";
 
@@ -62,6 +63,15 @@ export interface ServiceOptions {
   /** How long `close` waits for handlers. Default: 10,000. */
   closeTimeoutMs?: number;
 }
+
+const OPTION_NAMES: Record<keyof ServiceOptions, true> = {
+  ...{ hub: true, keys: true, push: true, origins: true, onError: true, bodyBytesMax: true },
+  ...{ requestsMax: true, link: true, closeTimeoutMs: true },
+};
+const LINK_NAMES: Record<keyof Required<ServiceOptions>["link"], true> = {
+  ...{ eventsMax: true, bytesMax: true, frameBytesMax: true, linksMax: true },
+};
+const PUSH_NAMES: Record<keyof Required<ServiceOptions>["push"], true> = { url: true, key: true };
 
 const MEBIBYTE = 1 << 20;
 const CALLS = { callsMax: 10_000, callTimeoutMs: 10_000 };
@@ -271,7 +281,12 @@ function checkOptions(options: ServiceOptions, keys: readonly string[]): void {
   };
   if (typeof options.hub !== "string" || options.hub === "") wrong("hub must be a hub's name");
   if (keys.some((key) => typeof key !== "string" || key === "")) wrong("a signing key is empty");
-  const { bodyBytesMax, closeTimeoutMs, link, requestsMax } = options;
+  const { bodyBytesMax, closeTimeoutMs, link = {}, push = {}, requestsMax } = options;
+  const fault =
+    findUnknown("", options, OPTION_NAMES) ??
+    findUnknown("link.", link, LINK_NAMES) ??
+    findUnknown("push.", push, PUSH_NAMES);
+  if (fault !== undefined) wrong(fault);
   for (const [name, value] of Object.entries({
     ...{ bodyBytesMax, closeTimeoutMs, requestsMax },
     ...link,
