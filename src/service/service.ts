@@ -177,8 +177,9 @@ export class Service {
    */
   async listenLink(address: LinkAddress): Promise<ListeningAt> {
     if (this.#closed !== undefined) throw isClosed();
+    const listening = await this.#links.listen(address);
     this.#isLinked = true;
-    return this.#links.listen(address);
+    return listening;
   }
 
   /**

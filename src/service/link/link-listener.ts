@@ -25,8 +25,9 @@ export class LinkListener implements PushCarrier {
     this.#options = options;
   }
 
-  /** Rejects with HG_LISTEN_FAILED. */
+  /** Rejects with HG_LISTEN_FAILED, or with HG_SERVICE_OPTIONS for what is no address. */
   async listen(address: LinkAddress): Promise<ListeningAt> {
+    const where = readAddress(address);
     const server = createServer((socket) => {
       if (this.#links.size >= this.#options.limits.linksMax) {
         // The gateway dials again, and says in its log that it has to.
@@ -39,7 +40,6 @@ export class LinkListener implements PushCarrier {
       });
       this.#links.add(link);
     });
-    const where = typeof address === "number" ? { host: "127.0.0.1", port: address } : address;
     this.#servers.add(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) => {
@@ -115,12 +115,33 @@ function isUnanswered(error: unknown): boolean {
   return error instanceof HeadgateError && error.code === "HG_PUSH_UNANSWERED";
 }
 
-function listenFailed(where: object, cause: Error): HeadgateError {
-  const place = "path" in where ? String(where.path) : Object.values(where).join(":");
+type Place = Exclude<LinkAddress, number>;
+
+/** Node takes a string for a path, and nothing at all for any port of any address. */
+function readAddress(address: LinkAddress): Place {
+  const where = typeof address === "number" ? { host: "127.0.0.1", port: address } : address;
+  if (typeof where === "object" && where !== null) {
+    if ("path" in where && typeof where.path === "string" && where.path !== "") return where;
+    const { host, port } = where as { host?: unknown; port?: unknown };
+    const isPort = Number.isInteger(port) && Number(port) >= 0 && Number(port) < 65_536;
+    if (typeof host === "string" && host !== "" && isPort) return where;
+  }
+  throw new HeadgateError(
+    "HG_SERVICE_OPTIONS",
+    `listenLink: ${JSON.stringify(address)} is no address; give a port from 0 to 65535, ` +
+      "{ host, port }, or { path } of a Unix socket.",
+  );
+}
+
+function listenFailed(where: Place, cause: Error): HeadgateError {
+  const isPath = "path" in where;
+  const place = isPath ? where.path : `${where.host}:${where.port}`;
+  const advice = isPath
+    ? "Choose another path, or remove the socket's file if a process that died has left it."
+    : "Choose another port or address, or stop what has this one.";
   return new HeadgateError(
     "HG_LISTEN_FAILED",
-    `The service cannot listen for links at ${place}: ${cause.message}. Choose another place, ` +
-      "or remove the socket's file if a process that died has left it.",
+    `The service cannot listen for links at ${place}: ${cause.message}. ${advice}`,
     { cause },
   );
 }

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { createService, type Service } from "../service.ts";
+
+function create(): Service {
+  const service = createService({ hub: "chat", closeTimeoutMs: 1000 });
+  after(() => service.close());
+  return service;
+}
+
+describe("an address for links", () => {
+  test("that somebody else has is named, with what to do", async () => {
+    const service = create();
+    const { port } = await service.listenLink(0);
+    await assert.rejects(service.listenLink({ host: "127.0.0.1", port: port as number }), {
+      code: "HG_LISTEN_FAILED",
+      message: new RegExp(`at 127.0.0.1:${port}.* Choose another port`),
+    });
+    const path = join(makeTemporaryFolder(), "service.sock");
+    await service.listenLink({ path });
+    await assert.rejects(service.listenLink({ path }), {
+      code: "HG_LISTEN_FAILED",
+      message: new RegExp(`at ${path}.* remove the socket's file`),
+    });
+  });
+
+  test("that is none is refused by name, and nothing listens", async () => {
+    const service = create();
+    const nothings: unknown[] = [undefined, null, "7000", "link://127.0.0.1:7000", 70_000, -1];
+    nothings.push({}, { port: 1 }, { host: "127.0.0.1" }, { path: "" });
+    for (const nothing of nothings) {
+      const refused = { code: "HG_SERVICE_OPTIONS", message: /is no address; give a port/ };
+      await assert.rejects(service.listenLink(nothing as number), refused);
+    }
+    await assert.rejects(service.push.toAll("a"), { code: "HG_PUSH_UNCONFIGURED" });
+  });
+});
