@@ -157,8 +157,17 @@ test("a NATS that is not there is named, with what to do", async () => {
   const natsUrl = `nats://127.0.0.1:${ports.link}`;
   const run = start({ CHAT_NATS_URL: natsUrl }, ["--carrier", "nats"]);
   assert.equal(await run.ended, 1);
-  assert.match(run.errors, /There is no NATS at nats:.*Start nats-server/);
+  assert.match(run.errors, /cannot use NATS at nats:.*refused.*Start nats-server/);
   assert.equal(run.output, "");
+});
+
+test("a NATS that wants a login says so, and is not told to be absent", {
+  skip: natsMissing,
+}, async () => {
+  const server = await NatsServer.start({ token: "secret" });
+  const run = start({ CHAT_NATS_URL: server.url }, ["--carrier", "nats"]);
+  assert.equal(await run.ended, 1);
+  assert.match(run.errors, /Authorization Violation.*one that asks for no login/);
 });
 
 test("a carrier that is none is refused by name", async () => {

@@ -121,7 +121,8 @@ async function listen(service: ChatService, carrier: CarrierName, ports: Ports):
     }
     if (carrier === "nats" && syscall !== "listen") {
       throw new StartError(
-        `There is no NATS at ${natsUrl()}: ${message}. Start nats-server, or set CHAT_NATS_URL.`,
+        `The chat service cannot use NATS at ${natsUrl()}: ${message}. ` +
+          "Start nats-server, or set CHAT_NATS_URL to one that asks for no login.",
         { cause },
       );
     }
