@@ -50,6 +50,8 @@ export class Outbox {
   readonly #blocks = new Map<number, Block>();
   /** Lengths of the frames that stand side by side from an offset on and are sent as one entry. */
   readonly #joined = new Map<number, number[]>();
+  /** To be done once all events of the turn are dealt with. */
+  readonly #atTurnEnd: (() => void)[] = [];
   readonly #gathered = new Uint8Array(GATHER_BYTES);
   #entryCount = 0;
   #flushingCount = 0;
@@ -151,6 +153,18 @@ export class Outbox {
       return;
     }
     this.#entries[(this.#slots.tails[slot] as number) * ENTRY_STRIDE + 2] = CHAIN_FIN;
+  }
+
+  /** Only within a turn: `work` has something to send that all of its events add to. */
+  atTurnEnd(work: () => void): void {
+    this.#atTurnEnd.push(work);
+  }
+
+  endTurn(): void {
+    // Work may lead to more of it, and the next turn may be far.
+    while (this.#atTurnEnd.length > 0) this.#atTurnEnd.shift()?.();
+    this.inTurn = false;
+    this.flush();
   }
 
   /** Sends all that is owed, and makes the arena free for new bytes. */

@@ -284,8 +284,7 @@ export class Reactor {
       this.#batch[count * BATCH_STRIDE + 1] = 0;
       this.outbox.inTurn = true;
       for (let record = 0; record < count; record += 1) this.#dispatch(record * BATCH_STRIDE);
-      this.outbox.inTurn = false;
-      this.outbox.flush();
+      this.outbox.endTurn();
       this.#turnSize.adapt(count);
     } while (isFull && performance.now() - startedAtMs < TURNS_BUDGET_MS);
     if (!isFull) this.#caughtUpTick = this.tick;
@@ -361,8 +360,7 @@ export class Reactor {
     this.outbox.flush();
     this.outbox.inTurn = true;
     if (this.#takingUp.run()) this.#schedule();
-    this.outbox.inTurn = false;
-    this.outbox.flush();
+    this.outbox.endTurn();
     this.#events.worked?.(performance.now() - startedAtMs);
   }
 

@@ -85,6 +85,7 @@ export interface LinkUpstreamCounts extends UpstreamCounts {
 const FRAME_MARGIN_BYTES = 64 << 10;
 
 export class LinkUpstream implements Upstream {
+  readonly #outbox: LinkReactor["outbox"];
   readonly #sink: UpstreamSink;
   readonly #agenda = new Agenda();
   readonly #log: QuietLog;
@@ -103,6 +104,8 @@ export class LinkUpstream implements Upstream {
     disconnected: new Histogram(),
   };
   #abandonedCount = 0;
+  /** `#begin` comes at the end of this turn of the reactor. */
+  #isDue = false;
   /** Set while closing waits for what is held. */
   #whenEmpty: (() => void) | undefined;
 
@@ -113,7 +116,7 @@ export class LinkUpstream implements Upstream {
     const observe = (event: EventName, durationMs: number) => {
       this.#durations[event].observe(durationMs / 1000);
     };
-    const wake = () => this.#begin();
+    const wake = () => this.#wake();
     const agenda = this.#agenda;
     const fields = { hub, service: service.addresses.join(",") };
     const quietLog = new QuietLog(log, agenda);
@@ -122,6 +125,7 @@ export class LinkUpstream implements Upstream {
     const routes = new Routes(homes);
     const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
     const lanes = new Lanes({ ...kept, ready: routes, isPipelined: true });
+    this.#outbox = reactor.outbox;
     this.#sink = sink;
     this.#log = quietLog;
     this.#losses = losses;
@@ -249,7 +253,7 @@ export class LinkUpstream implements Upstream {
         this.#delivery.second(link);
         this.#begin();
       },
-      read: () => this.#begin(),
+      read: () => this.#wake(),
     };
   }
 
@@ -281,7 +285,19 @@ export class LinkUpstream implements Upstream {
     this.#connects.retry();
   }
 
+  /** Once for all that a turn brings, so that a connection's messages go out together. */
+  #wake(): void {
+    if (!this.#outbox.inTurn) {
+      this.#begin();
+      return;
+    }
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#outbox.atTurnEnd(() => this.#begin());
+  }
+
   #begin(): void {
+    this.#isDue = false;
     this.#delivery.start();
     for (const link of this.#routes.links.values()) {
       const isDone = link.isLeaving && link.eventsUnderWay === 0 && !this.#connects.isAsked(link);
