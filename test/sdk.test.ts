@@ -26,6 +26,8 @@ interface Stage {
   left: string[];
   /** Of every answer to the gateway. */
   statuses: number[];
+  /** Each has the handler of one "slow" end. */
+  releases: (() => void)[];
 }
 
 /** It has links to the service, where that is the carrier. */
@@ -59,6 +61,7 @@ async function set(carrier: Carrier): Promise<Stage> {
   const service = overLinks ?? createService({ ...options, push });
   const ids = new Map<string, string>();
   const left: string[] = [];
+  const releases: (() => void)[] = [];
   let failures = 1;
   service.on("connect", (request) => {
     const [name] = request.query.name ?? [];
@@ -71,6 +74,7 @@ async function set(carrier: Carrier): Promise<Stage> {
       failures -= 1;
       throw new TryLater(1);
     }
+    if (message.text() === "slow") await new Promise<void>((resolve) => releases.push(resolve));
     const count = Number(message.connectionState) + 1;
     message.setConnectionState(String(count));
     const said = `${message.userId} ${message.number} ${count}: `;
@@ -83,7 +87,7 @@ async function set(carrier: Carrier): Promise<Stage> {
   server.on("request", (_request, response) => {
     response.on("finish", () => statuses.push(response.statusCode));
   });
-  return { service, server, port, gateway, errors, ids, left, statuses };
+  return { service, server, port, gateway, errors, ids, left, statuses, releases };
 }
 
 for (const carrier of ["HTTP", "HTTP in batches", "links"] as const) {
@@ -147,6 +151,18 @@ for (const carrier of ["HTTP", "HTTP in batches", "links"] as const) {
       await push.closeUser("eve");
       await push.closeGroup("red");
       await Promise.all([eve.untilClosed(), dots.untilClosed()]);
+    });
+
+    test("has a client closed behind its last acknowledgement, which is counted", async () => {
+      const { releases, service } = stage;
+      const eli = await ObservedClient.open(url("green", "eli"));
+      for (const text of ["a", "slow", "b"]) eli.send(text);
+      await until(() => releases.length === 1);
+      await service.push.closeUser("eli", { reason: "over" });
+      assert.equal(eli.closed, undefined);
+      releases[0]?.();
+      assert.equal((await eli.untilClosed()).reason, "over accepted=3");
+      assert.deepEqual(eli.messages, ["eli 1 1: a", "eli 2 2: slow", "eli 3 3: b"]);
     });
 
     test("is held when it closes, and another one takes over what it did not take", async () => {

@@ -15,7 +15,6 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { HeadgateError } from "../../core/error.ts";
-import { isNobodyThere } from "../../upstreams/nats/outgoing.ts";
 import { covers } from "../../upstreams/nats/subjects.ts";
 
 export interface ConsumerPlan {
@@ -140,7 +139,7 @@ function codeOf(error: unknown): number | undefined {
 }
 
 function describe(cause: unknown, { durable, stream }: ConsumerPlan): unknown {
-  if (isNobodyThere(cause)) {
+  if (cause instanceof Error && cause.name === "JetStreamNotEnabled") {
     const sentence =
       "JetStream is not enabled on the NATS server, or not for this account; enable it, or leave " +
       "jetStream out and set delivery: at-most-once in the gateway.";

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BINARY, TEXT } from "../../core/opcode.ts";
+import type { Answer } from "./carrier.test.helper.ts";
 import { carriers } from "./carriers.test.helper.ts";
 import { needs, Stage } from "./stage.test.helper.ts";
 
@@ -128,6 +129,25 @@ for (const carrier of carriers) {
       assert.deepEqual(kinds.slice(4), ["message", "disconnected"]);
       assert.equal(new Set(stage.seen(1).map(({ id }) => id)).size, 3, "the same id every time");
     });
+
+    test(
+      "of beginnings and ends are tried again under one id",
+      needs(carrier, "verdicts"),
+      async () => {
+        const stage = await Stage.set(carrier);
+        const answers = (): Answer[] => ["held", "failed", "held", "failed"];
+        stage.answering({ connected: answers(), disconnected: answers() });
+        stage.enter(1);
+        stage.leave(1);
+        const taken = () => stage.seen(1).length === 10 && stage.counts.inflight === 0;
+        await stage.until(taken);
+        const seen = stage.seen(1).map(({ id, kind }) => `${kind} ${id}`);
+        assert.equal(new Set(seen.slice(0, 5)).size, 1);
+        assert.equal(new Set(seen.slice(5)).size, 1);
+        assert.match(seen[5] as string, /^disconnected /);
+        assert.deepEqual(stage.counts.dropped, { connected: 0, message: 0, disconnected: 0 });
+      },
+    );
 
     test("of one connection hold up no other", needs(carrier, "verdicts"), async () => {
       const stage = await Stage.set(carrier);

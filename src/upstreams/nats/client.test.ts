@@ -42,8 +42,11 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
   test("is tried again for ever when it is refused, and the log says why", async () => {
     const bench = await startBench({ server: { token: "secret" }, service: { token: "wrong" } });
     await until(() => bench.upstream.counts().incidents.error >= 3);
-    assert.ok(bench.log.has("warn", "Authorization Violation"));
-    assert.ok(!bench.log.has("warn", "wrong"), "a secret is not logged");
+    assert.ok(bench.log.has("error", "Authorization Violation"));
+    assert.ok(bench.log.has("error", "NATS does not let us in"), "it is there");
+    for (const level of ["warn", "error"] as const) {
+      assert.ok(!bench.log.has(level, "wrong"), "a secret is not logged");
+    }
     assert.equal(bench.upstream.counts().isDown, true);
   });
 

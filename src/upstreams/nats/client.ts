@@ -4,7 +4,7 @@
  * is not known here.
  */
 import type { ConnectionOptions, NatsConnection, Status } from "@nats-io/transport-node";
-import { connect } from "@nats-io/transport-node";
+import { AuthorizationError, connect } from "@nats-io/transport-node";
 import type { NatsServiceConfiguration } from "../../config/configuration.ts";
 import { HeadgateError } from "../../core/error.ts";
 import type { Log } from "../../core/log.ts";
@@ -74,8 +74,7 @@ export class NatsClient {
     connect(this.#connectionOptions()).then(
       (connection) => this.#opened(connection),
       (error: unknown) => {
-        const sentence = "NATS cannot be reached; events are held until it can";
-        this.#failed("warn", error, sentence);
+        this.#unopened(error);
         this.#again(() => this.open());
       },
     );
@@ -108,6 +107,17 @@ export class NatsClient {
         return backoffMs(this.#redials >> 1, RETRY_BASE_MS, RETRY_CAP_MS, random());
       },
     };
+  }
+
+  #unopened(error: unknown): void {
+    if (error instanceof AuthorizationError) {
+      const sentence =
+        "NATS does not let us in; events are held until it does. Look at the token, the user and " +
+        "password, or the credentials of this hub's service";
+      this.#failed("error", error, sentence);
+      return;
+    }
+    this.#failed("warn", error, "NATS cannot be reached; events are held until it can");
   }
 
   #opened(connection: NatsConnection): void {

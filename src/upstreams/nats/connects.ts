@@ -17,6 +17,7 @@ import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { NatsClient } from "./client.ts";
 import { causeOf } from "./client.ts";
 import { readHeaders, writeEventHeaders } from "./headers.ts";
+import { isAcknowledgement } from "./stream-acknowledgement.ts";
 
 export interface ConnectsParts {
   client: NatsClient;
@@ -121,20 +122,6 @@ export function outcomeOf(
   }
   const tooBig = body.length > bytesMax;
   return { kind: "answer", status: Number(status), headers: read, body, tooBig };
-}
-
-/** What a stream answers whoever publishes to it: taken for a service's word, it lets all in. */
-function isAcknowledgement(body: Buffer): boolean {
-  if (!/^\s*\{\s*"(?:stream|error|type|domain|seq)"/.test(body.toString("latin1", 0, 64))) {
-    return false;
-  }
-  try {
-    const value: Record<string, unknown> = JSON.parse(body.toString());
-    return typeof value.stream === "string" && typeof value.seq === "number";
-  } catch {
-    // No JSON, and so no acknowledgement: what it is instead is for the rules to say.
-    return false;
-  }
 }
 
 function describeFailure(error: unknown, subject: string): string {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
 import { until } from "../../../test/support/until.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
@@ -213,6 +214,24 @@ describe("pushes over NATS", { skip: natsMissing }, () => {
     assert.deepEqual(texts, ["by respond", "by headgate-reply-to"]);
     const target = { kind: "connection", connectionId: bench.idOf(7) };
     for (const command of commandsOf(bench)) assert.deepEqual(command.target, target);
+  });
+
+  test("are no acknowledgements of a stream that stores this hub's messages", async () => {
+    const server = await NatsServer.start({ jetStream: true });
+    const { streams } = await jetstreamManager(await server.connect());
+    await streams.add({ name: "left", subjects: ["headgate.event.*.message.*"] });
+    const bench = await startBench({ server });
+    await bench.untilReady();
+    bench.open(1);
+    bench.say(1, "hello");
+    await until(() => bench.upstream.counts().pushes.unusable === 1);
+    assert.equal(bench.sink.count("execute"), 0);
+    assert.ok(bench.log.has("error", "what a stream says"));
+    const service = await NatsService.start(server);
+    const acknowledgement = '{"stream":"left","seq":2}';
+    service.push("all", acknowledgement);
+    service.push(`conn.${bench.idOf(1)}`, acknowledgement, { "content-type": "text/plain" });
+    await until(() => bench.sink.count("execute") === 2);
   });
 
   test("for connections of another worker, or another hub, do not come here", async () => {

@@ -7,6 +7,7 @@ import { BINARY, TEXT } from "../../core/opcode.ts";
 import { isText } from "../http/answer.ts";
 import type { UpstreamCommand, UpstreamTarget } from "../upstream.ts";
 import type { ReceivedHeaders } from "./headers.ts";
+import { isAcknowledgement } from "./stream-acknowledgement.ts";
 
 export interface PushRules {
   pushBytesMax: number;
@@ -27,6 +28,12 @@ export function readPush(
   rules: PushRules,
 ): ReadPush {
   if (target === undefined) return unusable("its subject names nobody: a token is no name");
+  if (headers.size === 0 && target.kind === "connection" && isAcknowledgement(bytes)) {
+    return unusable(
+      "it is what a stream says that has stored a message of this client; take the hub's " +
+        "subjects out of it, create it with no_ack, or set delivery: at-least-once",
+    );
+  }
   for (const name of ["headgate-action", "headgate-push-id", "content-type"]) {
     const count = headers.get(name)?.length ?? 0;
     if (count > 1) return unusable(`the header ${name} stands in it ${count} times`);
