@@ -269,6 +269,27 @@ describe("a service that is not there", () => {
   });
 });
 
+test("an instance that no link comes about to is told of once, with the cause", async () => {
+  const [there, refusing] = (await startInstances(2)) as [Instance, Instance];
+  let hellos = 0;
+  refusing.intercept = (link) => {
+    hellos += 1;
+    link.socket.destroy();
+    return true;
+  };
+  const missing = join(makeTemporaryFolder(), "none.sock");
+  const bench = startBench([there.url, refusing.url, `link+unix://${missing}`]);
+  await until(() => hellos === 3);
+  const told = await bench.log.find(/an instance of the service cannot be linked to/, 2);
+  assert.equal(told.length, 2);
+  const causes = new Map(told.map(({ fields }) => [fields.instance, fields.cause]));
+  assert.equal(causes.get(missing), "ENOENT");
+  const cause = String(causes.get(`127.0.0.1:${refusing.port}`));
+  assert.match(cause, /^it closed the link before it said WELCOME; its own log says why/);
+  refusing.intercept = () => false;
+  await until(() => bench.upstream.counts().links === 2);
+});
+
 test("a Unix socket is an instance like any other", async () => {
   const instance = await Instance.start(join(makeTemporaryFolder(), "service.sock"));
   const bench = startBench([instance.url]);

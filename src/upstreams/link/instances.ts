@@ -44,6 +44,8 @@ interface Instance {
   /** Attempts in a row that came to nothing, or to a fault. */
   failures: number;
   redial: Appointment | undefined;
+  /** It was said of it that there is no link to it, and there was none since. */
+  isToldOf: boolean;
   /** Its name does not stand for it any more: it is not dialled again. */
   isGone: boolean;
 }
@@ -134,7 +136,8 @@ export class Instances {
         quietLog.say("warn", fields, sentence);
         return;
       }
-      const instance = { address, link: undefined, failures: 0, redial: undefined, isGone: false };
+      const none = { link: undefined, redial: undefined };
+      const instance = { address, ...none, failures: 0, isToldOf: false, isGone: false };
       this.#instances.set(name, instance);
       this.#dial(instance);
     }
@@ -152,13 +155,16 @@ export class Instances {
         welcomed: (link) => {
           const { fields, log } = this.#parts;
           this.incidents.welcome += 1;
+          instance.isToldOf = false;
           log.info({ ...fields, instance: describeAddress(address) }, "linked to the service");
           events.welcomed(link);
         },
         lost: (link, cause, fault) => this.#lost(instance, link, cause, fault),
       });
     } catch (error) {
-      this.#failed(instance, error instanceof Error ? error.message : String(error));
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#tellOnce(instance, cause);
+      this.#failed(instance, cause);
     }
   }
 
@@ -175,12 +181,21 @@ export class Instances {
       quietLog.say("warn", details, "a link to the service was lost; it is dialled again");
       // One that leaves as soon as it was welcomed is dialled less and less often as well.
       if (link.seconds > 0) instance.failures = 0;
-    }
+    } else this.#tellOnce(instance, cause);
     if (link.isWelcome) {
       this.incidents.lost += 1;
       lost(link);
     } else this.incidents.unreachable += 1;
     this.#failed(instance, cause);
+  }
+
+  /** Others may be there: then nothing else says that this one never is. */
+  #tellOnce(instance: Instance, cause: string): void {
+    if (instance.isToldOf) return;
+    instance.isToldOf = true;
+    const details = { ...this.#parts.fields, instance: describeAddress(instance.address), cause };
+    const sentence = "an instance of the service cannot be linked to; it is dialled until it can";
+    this.#parts.log.warn(details, sentence);
   }
 
   #failed(instance: Instance, cause: string): void {

@@ -32,6 +32,10 @@ const RESULT_BYTES_MAX = 16 << 20;
 /** At the least, in a queue. */
 const RESULT_BYTES = 19;
 
+const CLOSED_BEFORE_WELCOME =
+  "it closed the link before it said WELCOME; its own log says why, such as another hub, other " +
+  "signing keys or a clock that is wrong";
+
 /** What HELLO says of this worker. */
 export interface LinkGreeting {
   gateway: string;
@@ -105,6 +109,7 @@ export class Link {
         frame: (frame) => this.#take(frame),
         second: () => this.#second(),
         read: () => events.read(),
+        ended: () => (this.#isWelcome ? "it closed the link" : CLOSED_BEFORE_WELCOME),
         lost: (cause, fault) => events.lost(this, cause, fault),
       },
     );

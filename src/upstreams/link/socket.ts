@@ -32,6 +32,8 @@ export interface LinkSocketEvents {
   read(): void;
   /** Once a second while it is connected. */
   second(): void;
+  /** The peer closed it: what `lost` is told as the cause. */
+  ended(): string;
   /** It is of no more use, by a fault of the peer or not; never behind `close`. */
   lost(cause: string, fault: LinkFault | undefined): void;
 }
@@ -157,7 +159,7 @@ export class LinkSocket implements SocketEvents {
   }
 
   ended(): void {
-    this.#lose("it closed the link", undefined);
+    this.#lose(this.#events.ended(), undefined);
   }
 
   broke(_slot: number, errno: number): void {
