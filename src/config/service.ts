@@ -7,6 +7,8 @@ import { z } from "zod";
 import type { KeyPath, Mistake } from "./problem.ts";
 import { text } from "./text.ts";
 
+/** Instances of one service: upstreams/link/ dials no more. */
+const LINKS_MAX = 64;
 /** Of `sun_path`, without its final zero (unix(7)). */
 const UNIX_PATH_BYTES_MAX = 107;
 
@@ -138,13 +140,18 @@ export function checkService(hub: Mapping, path: KeyPath): Mistake[] {
 }
 
 function checkServers(url: unknown, { servers }: Mapping, path: KeyPath): Mistake[] {
-  if (servers === undefined) return [];
+  // Without a url it is that which is said to be missing.
+  if (servers === undefined || url === undefined) return [];
   const place = [...path, "service", "servers"];
   if (!isNatsUrl(url) && !isLinkUrl(url)) {
     const message = "is for nats and link services; remove it, or give url such an address";
     return [{ path: place, part: "key", message }];
   }
   if (!Array.isArray(servers)) return [];
+  if (isLinkUrl(url) && new Set([url, ...servers]).size > LINKS_MAX) {
+    const message = `makes more than ${LINKS_MAX} instances, which no worker links to; remove some`;
+    return [{ path: place, part: "value", message }];
+  }
   return [...servers.entries()]
     .filter(([, server]) => (isNatsUrl(url) ? isLinkUrl(server) : isNatsUrl(server)))
     .map(([index]) => ({
@@ -203,7 +210,10 @@ function mistakeInServiceUrl(text: string): string | undefined {
 }
 
 function mistakeInServer(text: string): string | undefined {
-  return isLinkUrl(text) ? mistakeInLinkUrl(text) : mistakeInNatsUrl(text);
+  if (isLinkUrl(text)) return mistakeInLinkUrl(text);
+  if (isNatsUrl(text)) return mistakeInNatsUrl(text);
+  if (/^links:/i.test(text)) return "is a links: URL, which is not built yet; use link:";
+  return "is no nats:, link: or link+unix: URL; write it like the one of url";
 }
 
 function mistakeInLinkUrl(text: string): string | undefined {
@@ -217,8 +227,11 @@ function mistakeInLinkUrl(text: string): string | undefined {
     return `is a path of ${bytes} bytes, and a Unix socket's has ${UNIX_PATH_BYTES_MAX} at most`;
   }
   const url = /^link:\/\/[^/]/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.hostname === "" || url.port === "") {
+  if (url === undefined || url.hostname === "" || url.port === "" || url.port === "0") {
     return "is no link: URL; write it with a host and a port, like link://127.0.0.1:7000";
+  }
+  if (url.hostname.includes("%")) {
+    return "has a host with characters that no name has; write it in ASCII, or an address";
   }
   if (url.username !== "" || url.password !== "") {
     return "holds a user name or password; remove it, and let the service check signingKeys";
