@@ -58,7 +58,7 @@ describe("a HELLO", () => {
   });
 
   for (const [what, hello, sentence] of [
-    ["of another version", { version: 2 }, /wrong-value: it speaks version 2/],
+    ["of another version", { version: 2 }, /of 127.0.0.1 was closed .* it speaks version 2/],
     ["for another hub", { hub: "chess" }, /wrong-value: it is for the hub "chess"/],
   ] as const) {
     test(`${what} closes the link, and onError says why`, async () => {
@@ -90,6 +90,7 @@ describe("a HELLO", () => {
       await peer.until(() => peer.isClosed, "the end");
     }
     assert.equal(errors.filter(({ message }) => message.includes("not signed")).length, 6);
+    assert.match(errors[0]?.message ?? "", /is not signed: the hub has no signingKeys/);
   });
 
   test("has to be the first frame, and short", async () => {

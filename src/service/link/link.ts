@@ -95,6 +95,8 @@ export class Link {
   readonly #output: LinkOutput;
   readonly #commands: Commands;
   readonly #helloTimer: NodeJS.Timeout;
+  /** Asked at once: a socket that is destroyed does not know it any more. */
+  readonly #address: string;
   readonly #onGone: () => void;
   #hello: Hello | undefined;
   #events: LinkEvents | undefined;
@@ -105,6 +107,7 @@ export class Link {
   constructor(socket: Socket, options: LinkOptions, onGone: () => void) {
     const { frameBytesMax, helloTimeoutMs } = options.limits;
     this.#socket = socket;
+    this.#address = socket.remoteAddress ?? "a local socket";
     this.#options = options;
     this.#onGone = onGone;
     this.#splitter = new FrameSplitter(frameBytesMax);
@@ -223,7 +226,11 @@ export class Link {
       return wrong(`it is for the hub "${hello.hub}", and this service for "${hub}"`);
     }
     if (keys.length > 0 && !isHelloSigned(keys, hello)) {
-      return wrong("its HELLO is not signed by a key of this service, or too old");
+      return wrong(
+        hello.signature === ""
+          ? "its HELLO is not signed: the hub has no signingKeys, and this service has keys"
+          : "its HELLO is not signed by a key of this service, or too old",
+      );
     }
     clearTimeout(this.#helloTimer);
     this.#hello = hello;
@@ -296,7 +303,7 @@ export class Link {
   }
 
   #report(what: string, cause: Error | undefined): void {
-    const who = this.#hello?.gateway ?? this.#socket.remoteAddress ?? "a local socket";
+    const who = this.#hello?.gateway ?? this.#address;
     const message = `A link of ${who} ${what}. What was not acknowledged comes again.`;
     const options = cause === undefined ? undefined : { cause };
     this.#options.handlers.report(new HeadgateError("HG_LINK_FAULT", message, options));
