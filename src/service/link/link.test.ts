@@ -10,6 +10,7 @@ import {
   ACKNOWLEDGE,
   ANSWER_TEXT,
   CLOSE,
+  CONNECT_ANSWER,
   CONNECTED,
   GATEWAY_GOODBYE,
   type GatewayFrame,
@@ -281,11 +282,13 @@ describe("a link", () => {
     peer.message(1, 2, "late");
     peer.open(2, `${NONCE}.b`);
     peer.message(2, 1, "later");
+    peer.connect(7, `${NONCE}.c`, {});
     peer.send({ type: CLOSE, channel: 2 }, { type: PING, token: 9 });
     await peer.frame(({ type }) => type === PONG);
     finish();
     await closed;
     await peer.until(() => peer.isClosed, "the end");
+    assert.equal(peer.of(CONNECT_ANSWER).length, 1);
     assert.deepEqual(peer.of(ACKNOWLEDGE), [{ type: ACKNOWLEDGE, channel: 1, events: 1 }]);
     assert.equal(messages.length, 1);
     assert.deepEqual(errors, []);

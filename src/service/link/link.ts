@@ -182,8 +182,8 @@ export class Link {
       if (frame.type === HELLO) return this.#welcome(frame);
       return outOfPlace("the first frame is no HELLO");
     }
-    // What it does not take comes again to another instance; pings and results go on.
-    if (this.#isLeaving && frame.type <= DISCONNECTED && frame.type !== HELLO) {
+    // What it does not take comes again to another instance; a client that asks waits.
+    if (this.#isLeaving && frame.type <= DISCONNECTED && frame.type > CONNECT) {
       if (frame.type === OPEN) this.#events.pass(frame);
       return undefined;
     }

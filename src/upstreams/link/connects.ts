@@ -1,6 +1,7 @@
 /**
- * The connect events over links: each asked once and never again, for a client waits. Where no
- * link is open yet it waits for one within its time; what the answer says is judged as over HTTP.
+ * The connect events over links: each asked once, for a client waits, and again only where the
+ * instance that was asked leaves. Where no link is open yet it waits for one within its time; what
+ * the answer says is judged as over HTTP.
  */
 import { parseConnectionId } from "../../core/connection-id.ts";
 import { CONNECT, type ConnectAnswer as ConnectAnswerFrame } from "../../link/frame.ts";
@@ -109,7 +110,9 @@ export class Connects {
     for (const [number, question] of this.#asked) {
       if (question.link !== link) continue;
       this.#asked.delete(number);
-      this.#answer(question, unavailable("the link was lost before it answered"));
+      // It crossed the goodbye, behind which a service may close: as events it goes elsewhere.
+      if (link.isLeaving) this.#ask(question);
+      else this.#answer(question, unavailable("the link was lost before it answered"));
     }
   }
 

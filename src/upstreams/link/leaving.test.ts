@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { until } from "../../../test/support/until.ts";
-import { ACKNOWLEDGE, SERVICE_GOODBYE } from "../../link/frame.ts";
-import { Instance, startBench } from "./fixtures.test.helper.ts";
+import { ACKNOWLEDGE, CONNECT, CONNECT_ANSWER, SERVICE_GOODBYE } from "../../link/frame.ts";
+import { connectRequest } from "../http/fixtures.test.helper.ts";
+import { Instance, type ServiceLink, startBench } from "./fixtures.test.helper.ts";
 
 describe("the only instance says goodbye, and events under way on its link", () => {
   test("are not waiting for a service: the hold time is not for them", async () => {
@@ -32,4 +33,27 @@ describe("the only instance says goodbye, and events under way on its link", () 
     assert.equal(instance.links.length, 2);
     await until(() => bench.upstream.counts().inflight === 0);
   });
+});
+
+test("a client that is asked about on a link that leaves is asked about on another", async () => {
+  const instances = await Promise.all([Instance.start(), Instance.start()]);
+  const bench = startBench(instances.map(({ url }) => url));
+  const askedOf: ServiceLink[] = [];
+  for (const instance of instances) {
+    instance.intercept = (link, frame) => {
+      if (frame.type !== CONNECT) return false;
+      askedOf.push(link);
+      const fields = { request: frame.request, contentType: "", connectionState: "" };
+      const answer = { type: CONNECT_ANSWER, status: 204, ...fields } as const;
+      if (askedOf.length === 1) {
+        link.send({ type: SERVICE_GOODBYE });
+        link.socket.end();
+      } else link.send({ ...answer, bytes: Buffer.alloc(0), start: 0, end: 0 });
+      return true;
+    };
+  }
+  await until(() => bench.upstream.counts().links === 2);
+  const { accepted } = await bench.upstream.connect(connectRequest, 5000);
+  assert.equal(accepted, true);
+  assert.equal(new Set(askedOf).size, 2);
 });
