@@ -123,8 +123,24 @@ export class Delivery {
     for (const lane of link.ready) {
       const [first] = lane.events as [QueuedEvent];
       const sinceMs = Math.max(first.queuedAtMs, link.progressMs);
-      if (lane.state === READY && now >= sinceMs + limits.holdTimeoutMs) lanes.expire(lane);
+      if (lane.state !== READY || now < sinceMs + limits.holdTimeoutMs) continue;
+      lanes.expire(lane);
+      this.ended(lane.place);
     }
+  }
+
+  /** A connection whose end is not told, for want of room or time, leaves no channel behind. */
+  ended(place: number): void {
+    const { lanes, routes } = this.#parts;
+    if (lanes.of(place) !== undefined) return;
+    const home = routes.homeOf(place);
+    if (home !== undefined) this.#closeChannel(home.link, home.channel);
+  }
+
+  #closeChannel(link: Link, channel: number): void {
+    if (Number.isNaN(link.channels.placeOf(channel))) return;
+    link.channels.close(channel);
+    link.socket.send({ type: CLOSE, channel });
   }
 
   frame(link: Link, frame: ServiceFrame): LinkFault | undefined {
@@ -204,16 +220,19 @@ export class Delivery {
     if (!isUnderWay || count === 0) return tooMany(channel, count, lane?.sent ?? 0);
     const now = nowMs();
     link.progressMs = now;
+    let isEnd = false;
     this.#parts.lanes.settle(
       lane,
       (event) => {
         link.settled(event);
+        isEnd = event.name === "disconnected";
         this.#parts.observe(event.name, now - event.sentAtMs);
         return verdict;
       },
       count,
     );
-    if (lane.gone && lane.events.length === 0) link.channels.close(channel);
+    if (isEnd) link.channels.close(channel);
+    else if (lane.gone && lane.events.length === 0) this.#closeChannel(link, channel);
     return undefined;
   }
 

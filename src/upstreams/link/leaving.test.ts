@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { until } from "../../../test/support/until.ts";
-import { ACKNOWLEDGE, CONNECT, CONNECT_ANSWER, SERVICE_GOODBYE } from "../../link/frame.ts";
+import { ACKNOWLEDGE, CLOSE, CONNECT, CONNECT_ANSWER, SERVICE_GOODBYE } from "../../link/frame.ts";
 import { connectRequest } from "../http/fixtures.test.helper.ts";
 import { Instance, type ServiceLink, startBench } from "./fixtures.test.helper.ts";
 
@@ -33,6 +33,32 @@ describe("the only instance says goodbye, and events under way on its link", () 
     assert.equal(instance.links.length, 2);
     await until(() => bench.upstream.counts().inflight === 0);
   });
+});
+
+test("a connection whose disconnected finds no room leaves no channel behind", async () => {
+  const instance = await Instance.start();
+  const bench = startBench([instance.url], { more: { lifecycleQueueMax: 1 } });
+  for (const place of [1, 2, 3]) {
+    bench.open(place);
+    bench.say(place, "a");
+    await until(() => bench.sink.count("acknowledged", place) === 1);
+  }
+  const { link } = instance;
+  instance.respond = () => {};
+  bench.upstream.disconnected(1, "client-gone", 1006);
+  bench.say(3, "b");
+  await instance.until(() => instance.events.length === 5);
+  bench.upstream.disconnected(2, "client-gone", 1006);
+  bench.upstream.disconnected(3, "client-gone", 1006);
+  assert.equal(bench.upstream.counts().dropped.disconnected, 2);
+  await instance.until(() => link.of(CLOSE).length === 1);
+  link.send({ type: ACKNOWLEDGE, channel: 3, events: 1 });
+  await instance.until(() => link.of(CLOSE).length === 2);
+  link.send({ type: ACKNOWLEDGE, channel: 1, events: 1 });
+  await until(() => bench.upstream.counts().lanes === 0);
+  const closed = link.of(CLOSE).map(({ channel }) => channel);
+  assert.deepEqual(closed, [2, 3]);
+  assert.equal(instance.links.length, 1);
 });
 
 test("a client that is asked about on a link that leaves is asked about on another", async () => {

@@ -187,6 +187,7 @@ export class LinkUpstream implements Upstream {
   disconnected(place: number, reason: string, code: number): void {
     const event = makeEvent("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
     this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#delivery.ended(place);
   }
 
   abandoned(facts: ConnectionFacts, reason: string, code: number): void {

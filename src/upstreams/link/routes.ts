@@ -81,6 +81,12 @@ export class Routes implements ReadyQueue {
     this.#replace(link.ready);
   }
 
+  /** The link that knows a connection, with its channel there. */
+  homeOf(place: number): { link: Link; channel: number } | undefined {
+    const link = place < 0 ? undefined : this.links.get(this.#homes.linkOf(place));
+    return link === undefined ? undefined : { link, channel: this.#homes.channelOf(place) };
+  }
+
   /** A connection has no channel any more: where it is opened next is open. */
   forget(lane: Lane, link: Link): void {
     link.channels.close(lane.channel);
