@@ -36,6 +36,8 @@ interface Question {
   timeout: Appointment;
   answer: (verdict: ConnectVerdict) => void;
   link: Link | undefined;
+  /** By which it was asked last; 0 for never. */
+  number: number;
 }
 
 const REQUESTS_MAX = 0xffffffff;
@@ -63,12 +65,10 @@ export class Connects {
     const verdict = await new Promise<ConnectVerdict>((answer) => {
       const timeout = agenda.at(startMs + timeoutMs, () => {
         this.#waiting.delete(question);
-        for (const [number, asked] of this.#asked) {
-          if (asked === question) this.#asked.delete(number);
-        }
+        this.#asked.delete(question.number);
         answer(unavailable("no service answered in time"));
       });
-      const question: Question = { request, timeout, answer, link: undefined };
+      const question: Question = { request, timeout, answer, link: undefined, number: 0 };
       this.#ask(question);
     });
     observe("connect", nowMs() - startMs);
@@ -153,6 +153,7 @@ export class Connects {
       return;
     }
     question.link = link;
+    question.number = frame.request;
     this.#asked.set(frame.request, question);
     link.socket.send(frame);
   }
