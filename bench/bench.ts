@@ -72,15 +72,16 @@ async function main(command: BenchCommand): Promise<void> {
   console.log(parts.join("\n\n"));
   if (failures.length > 0) process.exitCode = 1;
   if (!isPublished) return;
-  if (whole === "partial") throw partialError(results);
-  publish(root, results);
+  const published = publish(root, results, names);
+  if (published.length === 0) throw partialError(results);
+  progress(`Published are the figures of ${published.join(" and ")}.`);
 }
 
 function partialError(results: Results): HeadgateError {
   const missing = missingWorkloads(results, names).join(", ");
   return new HeadgateError(
     "HG_BENCH_PARTIAL",
-    `Nothing is published: the page holds all figures of a whole run, and this is ` +
+    `Nothing is published: each part of the page is of one whole run, and this is ` +
       `${missing === "" ? "a quick one" : `one without ${missing}`}. What there is was kept.`,
   );
 }

@@ -55,10 +55,10 @@ export function readBenchCommand(args: string[], names: string[]): BenchCommand 
   const only = values.only === undefined ? undefined : readNames(values.only, names);
   const isQuick = values.quick === true;
   const isPublished = values.publish === true;
-  if (isPublished && (isQuick || only !== undefined)) {
+  if (isPublished && isQuick) {
     throw usageError(
-      `--publish and --${isQuick ? "quick" : "only"} exclude each other: the page holds all ` +
-        "figures of one whole run. Leave one of them out.",
+      "--publish and --quick exclude each other: a page has no figures of a quick run. " +
+        "Leave one of them out.",
     );
   }
   const asked = (["only", "quick", ...Object.keys(numbers)] as (keyof Values)[]).find(

@@ -9,18 +9,24 @@ import { formatJudgements, judge } from "./judge.ts";
 import type { Results, WorkloadResult } from "./results.ts";
 import { targets } from "./targets.ts";
 
-export function formatResults(results: Results, plotOf: (name: string) => string): string {
+const TARGETS = "Targets";
+
+export function formatResults(
+  results: Results,
+  plotOf: (name: string) => string,
+  heading = TARGETS,
+): string {
   const parts = results.workloads.map((workload) => formatWorkload(workload, plotOf));
-  return [formatOrigin(results), formatTargets(results), ...parts].join("\n\n");
+  return [formatOrigin(results), formatTargets(results, false, heading), ...parts].join("\n\n");
 }
 
 /** Of the workloads that were measured; `isQuick` leaves out what a quick run has no part in. */
-export function formatTargets(results: Results, isQuick = false): string {
+export function formatTargets(results: Results, isQuick = false, heading = TARGETS): string {
   const names = results.workloads.map(({ name }) => name);
   const judgements = judge(targets, results)
     .filter(({ target }) => names.includes(target.workload))
     .filter(({ verdict }) => !isQuick || verdict !== "not measured");
-  return `## Targets\n\n${formatJudgements(judgements)}`;
+  return `## ${heading}\n\n${formatJudgements(judgements)}`;
 }
 
 export function formatOrigin(results: Results): string {

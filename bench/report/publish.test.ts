@@ -7,7 +7,8 @@ import { keep, publish } from "./publish.ts";
 import { results, workload } from "./report.test.helper.ts";
 import { failureLines, isWhole, missingWorkloads, readResults } from "./results.ts";
 
-const BEGIN = "<!-- figures: made by npm run bench; do not edit -->";
+const BEGIN = "<!-- figures of servers: made by npm run bench; do not edit -->";
+const GATEWAYS = "<!-- figures of gateways: made by npm run bench; do not edit -->";
 const END = "<!-- end of figures -->";
 
 test("what is kept can be read again, and no document is touched", () => {
@@ -63,16 +64,40 @@ test("documents keep their words, and lose the figures that they had", () => {
   for (const path of paths) writeFileSync(path, `before\n${BEGIN}\n\nold\n\n${END}\nafter\n`);
   mkdirSync(join(root, "docs/performance"));
   writeFileSync(join(root, "docs/performance/gone.svg"), "of a workload that there was");
-  publish(root, results);
+  assert.deepEqual(publish(root, results, ["echo"]), ["servers"]);
   assert.deepEqual(readdirSync(join(root, "docs/performance")), ["echo.svg"]);
   const first = paths.map((path) => readFileSync(path, "utf8"));
-  publish(root, results);
+  publish(root, results, ["echo"]);
   for (const [index, path] of paths.entries()) {
     const text = readFileSync(path, "utf8");
     assert.equal(text, first[index]);
     assert.ok(text.startsWith(`before\n${BEGIN}\n`) && text.endsWith(`${END}\nafter\n`));
     assert.ok(text.includes("1.10") && !text.includes("old"));
   }
+});
+
+test("a part that was measured again is written, and the other stays as it was", () => {
+  const root = makeTemporaryFolder();
+  mkdirSync(join(root, "docs"));
+  const both = `${BEGIN}\nold servers\n${END}\n${GATEWAYS}\nold gateways\n${END}\n`;
+  const paths = [join(root, "docs/performance.md"), join(root, "README.md")];
+  for (const path of paths) writeFileSync(path, both);
+  mkdirSync(join(root, "docs/performance"));
+  writeFileSync(join(root, "docs/performance/echo.svg"), "of the servers");
+  const gateways = { ...workload, name: "round-trip" };
+  const names = ["echo", "round-trip"];
+  const again = { ...results, workloads: [gateways] };
+  assert.deepEqual(publish(root, again, names), ["gateways"]);
+  for (const path of paths) {
+    const text = readFileSync(path, "utf8");
+    assert.ok(text.startsWith(`${BEGIN}\nold servers\n${END}\n${GATEWAYS}\n`));
+    assert.ok(text.includes("1.10") && !text.includes("old gateways"));
+  }
+  assert.equal(readFileSync(join(root, "docs/performance/echo.svg"), "utf8"), "of the servers");
+  assert.ok(existsSync(join(root, "docs/performance/round-trip.svg")));
+  const quick = { ...again, isQuick: true };
+  const empty = { ...again, workloads: [{ ...gateways, figures: [] }] };
+  for (const none of [quick, empty]) assert.deepEqual(publish(root, none, names), []);
 });
 
 for (const [what, readme] of Object.entries({
@@ -84,7 +109,7 @@ for (const [what, readme] of Object.entries({
     mkdirSync(join(root, "docs"));
     const marked = `${BEGIN}\nold\n${END}\n`;
     writeFileSync(join(root, "docs/performance.md"), marked);
-    assert.throws(() => publish(root, results), /README\.md lacks the line/);
+    assert.throws(() => publish(root, results, ["echo"]), /README\.md lacks the line/);
     assert.equal(readFileSync(join(root, "docs/performance.md"), "utf8"), marked);
   });
 }

@@ -2,14 +2,14 @@
  * Where results go: always into build/bench, and into the documents only when asked. Documents
  * keep their own words; what is between the markers is replaced as a whole.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatEssence } from "./essence.ts";
 import { formatResults } from "./markdown.ts";
+import { type Part, wholeParts } from "./parts.ts";
 import { plotRatios } from "./plot.ts";
 import { type Results, writeResults } from "./results.ts";
 
-const BEGIN = "<!-- figures: made by npm run bench; do not edit -->";
 const END = "<!-- end of figures -->";
 
 /** The workload whose plot the README has. */
@@ -25,20 +25,44 @@ export function keep(root: string, results: Results, whole: "whole" | "partial")
   writeResults(join(folder, "latest.json"), results);
   const report = formatResults(results, (name) => `![Bars](plots/${name}.svg)`);
   writeFileSync(join(folder, "report.md"), `# Measured\n\n${report}\n`);
-  writePlots(join(folder, "plots"), results);
+  dropPlots(join(folder, "plots"), () => true);
+  addPlots(join(folder, "plots"), results);
   return folder;
 }
 
-/** docs/performance.md with its plots, and the essence in the README. */
-export function publish(root: string, results: Results): void {
-  const report = formatResults(results, (name) => `![Ratios as bars](performance/${name}.svg)`);
-  const documents = [
-    replaceFigures(join(root, "docs/performance.md"), report),
-    replaceFigures(join(root, "README.md"), essenceOf(results)),
-  ];
+/**
+ * docs/performance.md with its plots, and the essence in the README: the parts that were measured
+ * as a whole, of the workloads with these names. Returns their names.
+ */
+export function publish(root: string, results: Results, names: string[]): string[] {
+  const documents = new Map(
+    ["docs/performance.md", "README.md"].map((name) => {
+      const path = join(root, name);
+      return [name, { path, text: readFileSync(path, "utf8") }];
+    }),
+  );
+  const whole = wholeParts(results, names);
+  for (const [part, own] of whole) {
+    const plotOf = (name: string) => `![Ratios as bars](performance/${name}.svg)`;
+    const figures = {
+      "docs/performance.md": formatResults(own, plotOf, part.heading),
+      "README.md": essenceOf(own),
+    };
+    for (const [name, text] of Object.entries(figures)) {
+      replaceFigures(documents.get(name) as Document, part, text);
+    }
+  }
   // Only when all of them have the markers.
-  for (const { path, text } of documents) writeFileSync(path, text);
-  writePlots(join(root, "docs/performance"), results);
+  for (const { path, text } of documents.values()) writeFileSync(path, text);
+  const folder = join(root, "docs/performance");
+  dropPlots(folder, (name) => !names.includes(name) || whole.some(([{ holds }]) => holds(name)));
+  for (const [, own] of whole) addPlots(folder, own);
+  return whole.map(([{ name }]) => name);
+}
+
+interface Document {
+  path: string;
+  text: string;
 }
 
 function essenceOf(results: Results): string {
@@ -51,19 +75,25 @@ function essenceOf(results: Results): string {
 }
 
 /** Those of an earlier run would stand beside figures that they do not show. */
-function writePlots(folder: string, results: Results): void {
-  rmSync(folder, { recursive: true, force: true });
+function dropPlots(folder: string, isOld: (workload: string) => boolean): void {
   mkdirSync(folder, { recursive: true });
+  for (const file of readdirSync(folder)) {
+    if (isOld(file.replace(/\.svg$/, ""))) rmSync(join(folder, file));
+  }
+}
+
+function addPlots(folder: string, results: Results): void {
   for (const workload of results.workloads) {
     const plot = plotRatios(workload);
     if (plot !== undefined) writeFileSync(join(folder, `${workload.name}.svg`), plot);
   }
 }
 
-function replaceFigures(path: string, figures: string): { path: string; text: string } {
-  const text = readFileSync(path, "utf8");
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${path} lacks the line ${BEGIN} or ${END}`);
-  const head = text.slice(0, begin + BEGIN.length);
-  return { path, text: `${head}\n\n${figures}\n\n${text.slice(end)}` };
+function replaceFigures(document: Document, { name }: Part, figures: string): void {
+  const { path, text } = document;
+  const begin = `<!-- figures of ${name}: made by npm run bench; do not edit -->`;
+  const at = text.indexOf(begin);
+  const end = text.indexOf(END, at);
+  if (at < 0 || end < 0) throw new Error(`${path} lacks the line ${begin}, or ${END} behind it`);
+  document.text = `${text.slice(0, at)}${begin}\n\n${figures}\n\n${text.slice(end)}`;
 }
