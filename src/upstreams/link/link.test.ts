@@ -66,6 +66,12 @@ function linked() {
   };
 }
 
+test("a link that was just welcomed has not stood still since the beginning of time", () => {
+  const beforeMs = performance.now();
+  const { link } = linked();
+  assert.ok(link.progressMs >= beforeMs);
+});
+
 describe("a link is given up", () => {
   test("when nothing came for 10 s", () => {
     const { lost, seconds } = linked();

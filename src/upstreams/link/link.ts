@@ -19,6 +19,7 @@ import {
   WELCOME,
 } from "../../link/frame.ts";
 import { ticksOf } from "../../reactor/ticks.ts";
+import { nowMs } from "../delivery/agenda.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { LinkSocket, type LinkSocketOptions } from "./socket.ts";
@@ -77,7 +78,7 @@ export class Link {
   frameBytesMax = 0;
   /** Sent and not acknowledged. */
   eventsUnderWay = 0;
-  /** When something was last acknowledged. */
+  /** When something was last acknowledged, or the service said WELCOME. */
   progressMs = 0;
   /** For how long it has been connected. */
   seconds = 0;
@@ -196,6 +197,7 @@ export class Link {
       this.#eventsMax = frame.eventsMax;
       this.#bytesMax = frame.bytesMax;
       this.#isWelcome = true;
+      this.progressMs = nowMs();
       this.#events.welcomed(this);
       return undefined;
     }
