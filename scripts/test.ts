@@ -55,7 +55,7 @@ function chooseSteps(): Step[] {
 
 /** What a failure of these says is how to have just it again. */
 function timedSteps(): Step[] {
-  const fuzzSeconds = values.short ? "300" : "1800";
+  const fuzzSeconds = values.short ? "200" : "1800";
   const differentialRuns = values.short ? "50000" : "1000000";
   const hostileConnections = values.short ? "5000" : "100000";
   const script = (name: string, file: string, ...args: string[]): Step => ({

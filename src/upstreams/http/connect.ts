@@ -3,6 +3,7 @@
  * from a peer, so every field is checked; what is wrong is returned as a sentence for the log.
  */
 import { isUtf8 } from "node:buffer";
+import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { ConnectAnswer } from "../upstream.ts";
 import { describeStatus, isSuccess, readStateChange, TOO_BIG } from "./answer.ts";
 import type { Answer, Outcome } from "./service.ts";
@@ -43,6 +44,23 @@ export function unavailable(fault: string | undefined): ConnectVerdict {
     fault,
     unknownKeys: [],
   };
+}
+
+/** What is said of a verdict over carriers without a status of their own; `fields` say whose. */
+export function reportVerdict(
+  { answer, fault, unknownKeys }: ConnectVerdict,
+  log: QuietLog,
+  fields: object,
+): ConnectAnswer {
+  if (fault !== undefined) {
+    const sentence = "a connect event has no answer that can be used: the client gets it or 503";
+    log.say("warn", { ...fields, cause: fault }, sentence);
+  }
+  if (unknownKeys.length > 0) {
+    const sentence = "the service's answer to a connect event has fields that mean nothing";
+    log.say("warn", { ...fields, unknownKeys: unknownKeys.slice(0, 8) }, sentence);
+  }
+  return answer;
 }
 
 function refuse(answer: Answer): ConnectVerdict {

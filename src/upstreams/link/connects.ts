@@ -10,7 +10,7 @@ import { nowMs } from "../delivery/agenda.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
 import { encodeAttribute } from "../http/attribute.ts";
 import type { ConnectRules, ConnectVerdict } from "../http/connect.ts";
-import { judgeConnect, unavailable } from "../http/connect.ts";
+import { judgeConnect, reportVerdict, unavailable } from "../http/connect.ts";
 import { traceHeaders, writeConnectBody } from "../http/event.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { Link } from "./link.ts";
@@ -60,7 +60,7 @@ export class Connects {
   }
 
   async ask(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
-    const { agenda, observe, wake } = this.#parts;
+    const { agenda, fields, log, observe, wake } = this.#parts;
     const startMs = nowMs();
     const verdict = await new Promise<ConnectVerdict>((answer) => {
       const timeout = agenda.at(startMs + timeoutMs, () => {
@@ -73,7 +73,7 @@ export class Connects {
     });
     observe("connect", nowMs() - startMs);
     wake();
-    return this.#report(request, verdict);
+    return reportVerdict(verdict, log, { ...fields, connectionId: request.connectionId });
   }
 
   /** Whether a service still has to answer over this link. */
@@ -167,20 +167,5 @@ export class Connects {
   #answer(question: Question, verdict: ConnectVerdict): void {
     this.#parts.agenda.cancel(question.timeout);
     question.answer(verdict);
-  }
-
-  #report(request: ConnectRequest, { answer, fault, unknownKeys }: ConnectVerdict): ConnectAnswer {
-    const { log, fields } = this.#parts;
-    const { connectionId } = request;
-    if (fault !== undefined) {
-      const sentence = "a connect event has no answer that can be used: the client gets it or 503";
-      log.say("warn", { ...fields, connectionId, cause: fault }, sentence);
-    }
-    if (unknownKeys.length > 0) {
-      const sentence = "the service's answer to a connect event has fields that mean nothing";
-      const shown = unknownKeys.slice(0, 8);
-      log.say("warn", { ...fields, connectionId, unknownKeys: shown }, sentence);
-    }
-    return answer;
   }
 }

@@ -8,8 +8,8 @@ import { nowMs } from "../delivery/agenda.ts";
 import type { EventIds } from "../delivery/event.ts";
 import { JSON_TYPE } from "../delivery/event.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
-import type { ConnectRules, ConnectVerdict } from "../http/connect.ts";
-import { judgeConnect, unavailable } from "../http/connect.ts";
+import type { ConnectRules } from "../http/connect.ts";
+import { judgeConnect, reportVerdict, unavailable } from "../http/connect.ts";
 import type { Sender } from "../http/event.ts";
 import { traceHeaders, writeConnectBody } from "../http/event.ts";
 import type { Outcome } from "../http/service.ts";
@@ -45,7 +45,7 @@ export class Connects {
   }
 
   async ask(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
-    const { observe, rules, wake } = this.#parts;
+    const { fields, log, observe, rules, wake } = this.#parts;
     const { subprotocols } = request;
     this.inflight += 1;
     const startMs = nowMs();
@@ -57,7 +57,7 @@ export class Connects {
         ? unavailable(outcome)
         : judgeConnect(outcome, { ...rules, subprotocols });
     wake();
-    return this.#report(request, verdict);
+    return reportVerdict(verdict, log, { ...fields, connectionId: request.connectionId });
   }
 
   /** A sentence where there is no answer, or none that can be one. */
@@ -82,21 +82,6 @@ export class Connects {
     } catch (error) {
       return describeFailure(error, subject);
     }
-  }
-
-  #report(request: ConnectRequest, { answer, fault, unknownKeys }: ConnectVerdict): ConnectAnswer {
-    const { log, fields } = this.#parts;
-    const { connectionId } = request;
-    if (fault !== undefined) {
-      const sentence = "a connect event has no answer that can be used: the client gets it or 503";
-      log.say("warn", { ...fields, connectionId, cause: fault }, sentence);
-    }
-    if (unknownKeys.length > 0) {
-      const sentence = "the service's answer to a connect event has fields that mean nothing";
-      const shown = unknownKeys.slice(0, 8);
-      log.say("warn", { ...fields, connectionId, unknownKeys: shown }, sentence);
-    }
-    return answer;
   }
 }
 
