@@ -93,6 +93,8 @@ describe("a service over core NATS", { skip: natsMissing }, () => {
       gateway.publish({ connectionId: ID }, text(Number(told), told));
     }
     await gateway.until(() => errors.length > 0, "an error");
+    // It comes behind them all.
+    await gateway.ask({ connectionId: ID }, "{}");
     release();
     await gateway.until(() => seen.length === 2, "those that were taken");
     gateway.publish({ connectionId: ID }, text(5, "5"));
