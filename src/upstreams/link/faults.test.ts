@@ -128,8 +128,9 @@ describe("a service that", () => {
       return false;
     };
     startBench([instance.url]);
-    await until(() => times.length === 5);
+    await until(() => times.length === 6);
     const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
-    assert.ok((gaps[3] as number) > (gaps[0] as number) * 2, gaps.join());
+    // The shorter of two: a machine that stands still for a moment lengthens one.
+    assert.ok((gaps[4] as number) > Math.min(...gaps.slice(0, 2)) * 2, gaps.join());
   });
 });

@@ -78,19 +78,19 @@ describe("of several instances", () => {
     await until(() => bench.upstream.counts().links === 2);
     first.die();
     await until(() => bench.upstream.counts().links === 1);
-    const old = Array.from({ length: 20 }, (_, index) => index + 1);
+    const old = Array.from({ length: 40 }, (_, index) => index + 1);
     for (const place of old) bench.open(place);
     for (const place of old) bench.say(place, "a");
-    await until(() => bench.sink.count("acknowledged") === 20);
+    await until(() => bench.sink.count("acknowledged") === 40);
     await first.listen();
     await until(() => bench.upstream.counts().links === 2);
     const young = old.map((place) => place + 100);
     for (const place of young) bench.open(place);
     for (const place of [...old, ...young]) bench.say(place, "b");
-    await until(() => bench.sink.count("acknowledged") === 60);
+    await until(() => bench.sink.count("acknowledged") === 120);
     for (const place of old) assert.deepEqual(second.texts(bench.idOf(place)), ["a", "b"]);
     const atFirst = young.filter((place) => first.texts(bench.idOf(place)).length === 1);
-    assert.ok(atFirst.length > 3, `${atFirst.length} of 20`);
+    assert.ok(atFirst.length > 3, `${atFirst.length} of 40`);
   });
 
   test("each is sent to at once what comes up while another one is sent to", async () => {
@@ -98,7 +98,7 @@ describe("of several instances", () => {
     for (const instance of instances) instance.welcome.frameBytesMax = 200;
     const bench = startBench(instances.map(({ url }) => url));
     await until(() => bench.upstream.counts().links === 2);
-    const places = Array.from({ length: 20 }, (_, index) => index + 1);
+    const places = Array.from({ length: 40 }, (_, index) => index + 1);
     for (const place of places) bench.open(place);
     for (const place of places) bench.say(place, "a");
     await until(() => bench.upstream.counts().lanes === 0);
@@ -128,7 +128,7 @@ describe("of several instances", () => {
       };
     });
     await until(() => bench.upstream.counts().links === 2);
-    for (let index = 0; index < 8; index += 1) {
+    for (let index = 0; index < 24; index += 1) {
       const connectionId = `${bench.idOf(0).split(".")[0]}.${placeText(index + 1)}`;
       const answer = await bench.upstream.connect({ ...connectRequest, connectionId }, 2000);
       assert.equal(answer.accepted, true);
@@ -154,20 +154,20 @@ describe("a service that says goodbye", () => {
     const bench = startBench(instances.map(({ url }) => url));
     await until(() => bench.upstream.counts().links === 2);
     leaving.respond = hang;
-    const places = Array.from({ length: 20 }, (_, index) => index + 1);
+    const places = Array.from({ length: 40 }, (_, index) => index + 1);
     for (const place of places) bench.open(place);
     for (const place of places) bench.say(place, "a");
-    await until(() => leaving.texts().length + staying.texts().length === 20);
+    await until(() => leaving.texts().length + staying.texts().length === 40);
     const taken = leaving.events.splice(0);
     assert.ok(taken.length > 3);
     const { link } = leaving;
     link.send({ type: SERVICE_GOODBYE });
     await until(() => bench.upstream.counts().links === 1);
     for (const place of places) bench.say(place, "b");
-    await until(() => bench.sink.count("acknowledged") === 2 * (20 - taken.length));
+    await until(() => bench.sink.count("acknowledged") === 2 * (40 - taken.length));
     assert.equal(leaving.texts().length, 0, "it got nothing new");
     for (const { channel } of taken) link.send({ type: ACKNOWLEDGE, channel, events: 1 });
-    await until(() => bench.sink.count("acknowledged") === 40);
+    await until(() => bench.sink.count("acknowledged") === 80);
     for (const { connectionId } of taken) assert.deepEqual(staying.texts(connectionId), ["b"]);
     // With nothing under way the gateway closes, and dials again.
     await leaving.until(() => link.isClosed);
@@ -180,13 +180,13 @@ describe("a service that says goodbye", () => {
     const bench = startBench(instances.map(({ url }) => url));
     await until(() => bench.upstream.counts().links === 2);
     leaving.respond = hang;
-    const places = Array.from({ length: 20 }, (_, index) => index + 1);
+    const places = Array.from({ length: 40 }, (_, index) => index + 1);
     for (const place of places) bench.open(place);
     for (const place of places) bench.say(place, "a");
-    await until(() => leaving.texts().length + staying.texts().length === 20);
+    await until(() => leaving.texts().length + staying.texts().length === 40);
     leaving.die();
-    await until(() => bench.sink.count("acknowledged") === 20);
-    assert.equal(staying.texts().length, 20);
+    await until(() => bench.sink.count("acknowledged") === 40);
+    assert.equal(staying.texts().length, 40);
   });
 });
 
