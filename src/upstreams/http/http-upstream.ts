@@ -6,23 +6,14 @@
 import type { HubLimits } from "../../config/configuration.ts";
 import type { Log } from "../../core/log.ts";
 import type { MessageOpcode } from "../../core/opcode.ts";
-import { TEXT } from "../../core/opcode.ts";
-import { Histogram } from "../../metrics/histogram.ts";
 import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
 import type { Appointment } from "../delivery/agenda.ts";
 import { Agenda, nowMs } from "../delivery/agenda.ts";
-import type { EventName } from "../delivery/event.ts";
-import {
-  BINARY_TYPE,
-  CONNECTED_BODY,
-  EventIds,
-  JSON_TYPE,
-  TEXT_TYPE,
-  writeDisconnectedBody,
-} from "../delivery/event.ts";
+import { Durations } from "../delivery/durations.ts";
+import { EventIds } from "../delivery/event.ts";
 import { Health } from "../delivery/health.ts";
 import { Inflight } from "../delivery/inflight.ts";
-import type { QueuedEvent } from "../delivery/lane.ts";
+import { Intake } from "../delivery/intake.ts";
 import { Lanes } from "../delivery/lanes.ts";
 import type { DroppedEvents } from "../delivery/losses.ts";
 import { Losses } from "../delivery/losses.ts";
@@ -36,7 +27,6 @@ import type {
   Upstream,
   UpstreamSink,
 } from "../upstream.ts";
-import { HELD } from "../upstream.ts";
 import { BatchPacker } from "./batch.ts";
 import { Connects } from "./connects.ts";
 import { Consent } from "./consent.ts";
@@ -80,7 +70,7 @@ export interface HttpUpstreamCounts extends UpstreamCounts {
 }
 
 export class HttpUpstream implements Upstream {
-  readonly #sink: UpstreamSink;
+  readonly #intake: Intake;
   readonly #agenda = new Agenda();
   readonly #ids = new EventIds();
   readonly #log: QuietLog;
@@ -93,13 +83,7 @@ export class HttpUpstream implements Upstream {
   readonly #ready: ReadyLanes;
   readonly #delivery: Delivery;
   readonly #connects: Connects;
-  readonly #durations: Record<EventName, Histogram> = {
-    connect: new Histogram(),
-    connected: new Histogram(),
-    message: new Histogram(),
-    disconnected: new Histogram(),
-  };
-  #abandonedCount = 0;
+  readonly #durations = new Durations();
   #askAgain: Appointment | undefined;
   /** Set while closing waits for what is held. */
   #whenEmpty: (() => void) | undefined;
@@ -109,9 +93,7 @@ export class HttpUpstream implements Upstream {
     const { hub, configuration, sink, log } = options;
     const { limits } = configuration;
     const random = options.random ?? Math.random;
-    const observe = (event: EventName, durationMs: number) => {
-      this.#durations[event].observe(durationMs / 1000);
-    };
+    const { observe } = this.#durations;
     const wake = () => this.#begin();
     const agenda = this.#agenda;
     const service = new Service(configuration.url, limits, agenda);
@@ -126,7 +108,6 @@ export class HttpUpstream implements Upstream {
     const inflight = new Inflight(limits.serviceInflightMax);
     const losses = new Losses(quietLog, fields);
     const shared = { service, sender, agenda, health, inflight, log: quietLog, observe, wake };
-    this.#sink = sink;
     this.#log = quietLog;
     this.#service = service;
     this.#health = health;
@@ -147,6 +128,7 @@ export class HttpUpstream implements Upstream {
       ? new BatchPacker({ sender, log: quietLog, fields, limits, connectionStateBytesMax })
       : new SinglePacker(sender, connectionStateBytesMax);
     this.#lanes = lanes;
+    this.#intake = new Intake(lanes, sink, () => this.#ids.next());
     this.#delivery = new Delivery({ ...shared, limits, lanes, ready, packer });
     this.#ready = ready;
     this.#connects = new Connects({ ...shared, ids: this.#ids, rules: configuration });
@@ -161,8 +143,7 @@ export class HttpUpstream implements Upstream {
   }
 
   connected(place: number): void {
-    const event = this.#event("connected", JSON_TYPE, CONNECTED_BODY);
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#intake.connected(place);
   }
 
   message(
@@ -173,22 +154,15 @@ export class HttpUpstream implements Upstream {
     offset: number,
     length: number,
   ): MessageOutcome {
-    const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
-    const body = Buffer.from(bytes.subarray(offset, offset + length));
-    const event = this.#event("message", contentType, body, number);
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
-    return HELD;
+    return this.#intake.message(place, number, opcode, bytes, offset, length);
   }
 
   disconnected(place: number, reason: string, code: number): void {
-    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#intake.disconnected(place, reason, code);
   }
 
   abandoned(facts: ConnectionFacts, reason: string, code: number): void {
-    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#abandonedCount += 1;
-    this.#lanes.add(-this.#abandonedCount, event, () => facts);
+    this.#intake.abandoned(facts, reason, code);
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -216,34 +190,12 @@ export class HttpUpstream implements Upstream {
       inflight: this.#inflight.total,
       dropped: { ...this.#losses.dropped },
       abandoned: { ...this.#losses.abandoned },
-      durations: Object.fromEntries(
-        Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
-      ),
+      durations: this.#durations.counts(),
       // A connection for each request is no news, and pushes come by REST.
       incidents: {},
       pushes: {},
       connections: this.#service.connections,
       isDown: this.#health.down,
-    };
-  }
-
-  #event(
-    name: QueuedEvent["name"],
-    contentType: string,
-    body: Buffer,
-    messageNumber = 0,
-  ): QueuedEvent {
-    return {
-      name,
-      id: this.#ids.next(),
-      timeMs: Date.now(),
-      queuedAtMs: nowMs(),
-      messageNumber,
-      contentType,
-      body,
-      attempts: 0,
-      sentAtMs: 0,
-      failures: 0,
     };
   }
 

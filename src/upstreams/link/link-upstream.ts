@@ -6,21 +6,12 @@
 import type { HubLimits, LinkServiceConfiguration } from "../../config/configuration.ts";
 import type { Log } from "../../core/log.ts";
 import type { MessageOpcode } from "../../core/opcode.ts";
-import { TEXT } from "../../core/opcode.ts";
 import type { LinkFault } from "../../link/fault.ts";
 import { COMMAND, CONNECT_ANSWER, type ServiceFrame } from "../../link/frame.ts";
-import { Histogram } from "../../metrics/histogram.ts";
 import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
 import { Agenda, nowMs } from "../delivery/agenda.ts";
-import type { EventName } from "../delivery/event.ts";
-import {
-  BINARY_TYPE,
-  CONNECTED_BODY,
-  JSON_TYPE,
-  TEXT_TYPE,
-  writeDisconnectedBody,
-} from "../delivery/event.ts";
-import type { QueuedEvent } from "../delivery/lane.ts";
+import { Durations } from "../delivery/durations.ts";
+import { Intake } from "../delivery/intake.ts";
 import { Lanes } from "../delivery/lanes.ts";
 import { Losses } from "../delivery/losses.ts";
 import { QuietLog } from "../delivery/quiet-log.ts";
@@ -32,7 +23,6 @@ import type {
   Upstream,
   UpstreamSink,
 } from "../upstream.ts";
-import { HELD } from "../upstream.ts";
 import { parseLinkUrl, type Resolve, resolveByName } from "./address.ts";
 import { type CommandCounts, Commands } from "./commands.ts";
 import { Connects } from "./connects.ts";
@@ -86,7 +76,7 @@ const FRAME_MARGIN_BYTES = 64 << 10;
 
 export class LinkUpstream implements Upstream {
   readonly #outbox: LinkReactor["outbox"];
-  readonly #sink: UpstreamSink;
+  readonly #intake: Intake;
   readonly #agenda = new Agenda();
   readonly #log: QuietLog;
   readonly #losses: Losses;
@@ -97,13 +87,7 @@ export class LinkUpstream implements Upstream {
   readonly #commands: Commands;
   readonly #instances: Instances;
   readonly #outage: Outage;
-  readonly #durations: Record<EventName, Histogram> = {
-    connect: new Histogram(),
-    connected: new Histogram(),
-    message: new Histogram(),
-    disconnected: new Histogram(),
-  };
-  #abandonedCount = 0;
+  readonly #durations = new Durations();
   /** `#begin` comes at the end of this turn of the reactor. */
   #isDue = false;
   /** Set while closing waits for what is held. */
@@ -113,9 +97,7 @@ export class LinkUpstream implements Upstream {
     const { hub, configuration, log, nonce, reactor, sink } = options;
     const { limits, pushBytesMax, service } = configuration;
     const random = options.random ?? Math.random;
-    const observe = (event: EventName, durationMs: number) => {
-      this.#durations[event].observe(durationMs / 1000);
-    };
+    const { observe } = this.#durations;
     const wake = () => this.#wake();
     const agenda = this.#agenda;
     const fields = { hub, service: service.addresses.join(",") };
@@ -126,7 +108,8 @@ export class LinkUpstream implements Upstream {
     const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
     const lanes = new Lanes({ ...kept, ready: routes, isPipelined: true });
     this.#outbox = reactor.outbox;
-    this.#sink = sink;
+    // Its service makes an event's id of its connection's and its number.
+    this.#intake = new Intake(lanes, sink, () => "");
     this.#log = quietLog;
     this.#losses = losses;
     this.#lanes = lanes;
@@ -165,8 +148,7 @@ export class LinkUpstream implements Upstream {
   }
 
   connected(place: number): void {
-    const event = makeEvent("connected", JSON_TYPE, CONNECTED_BODY);
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#intake.connected(place);
   }
 
   message(
@@ -177,23 +159,16 @@ export class LinkUpstream implements Upstream {
     offset: number,
     length: number,
   ): MessageOutcome {
-    const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
-    const body = Buffer.from(bytes.subarray(offset, offset + length));
-    const event = makeEvent("message", contentType, body, number);
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
-    return HELD;
+    return this.#intake.message(place, number, opcode, bytes, offset, length);
   }
 
   disconnected(place: number, reason: string, code: number): void {
-    const event = makeEvent("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#intake.disconnected(place, reason, code);
     this.#delivery.ended(place);
   }
 
   abandoned(facts: ConnectionFacts, reason: string, code: number): void {
-    const event = makeEvent("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#abandonedCount += 1;
-    this.#lanes.add(-this.#abandonedCount, event, () => facts);
+    this.#intake.abandoned(facts, reason, code);
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -229,9 +204,7 @@ export class LinkUpstream implements Upstream {
       pushes: { ...this.#commands.counts },
       dropped: { ...this.#losses.dropped },
       abandoned: { ...this.#losses.abandoned },
-      durations: Object.fromEntries(
-        Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
-      ),
+      durations: this.#durations.counts(),
       links,
     };
   }
@@ -310,28 +283,4 @@ export class LinkUpstream implements Upstream {
   #isEmpty(): boolean {
     return this.#lanes.isEmpty && this.#connects.inflight === 0;
   }
-}
-
-/**
- * Its id is made by the service, of its connection's and its number. One literal without a spread:
- * behind one V8 made hidden classes anew for each event, which took half of a message's time.
- */
-function makeEvent(
-  name: QueuedEvent["name"],
-  contentType: string,
-  body: Buffer,
-  messageNumber = 0,
-): QueuedEvent {
-  return {
-    name,
-    id: "",
-    contentType,
-    body,
-    messageNumber,
-    timeMs: Date.now(),
-    queuedAtMs: nowMs(),
-    attempts: 0,
-    sentAtMs: 0,
-    failures: 0,
-  };
 }

@@ -6,19 +6,11 @@
 import type { HubLimits, NatsServiceConfiguration } from "../../config/configuration.ts";
 import type { Log } from "../../core/log.ts";
 import type { MessageOpcode } from "../../core/opcode.ts";
-import { TEXT } from "../../core/opcode.ts";
-import { Histogram } from "../../metrics/histogram.ts";
 import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
 import { Agenda, nowMs } from "../delivery/agenda.ts";
-import type { EventName } from "../delivery/event.ts";
-import {
-  BINARY_TYPE,
-  CONNECTED_BODY,
-  EventIds,
-  JSON_TYPE,
-  TEXT_TYPE,
-  writeDisconnectedBody,
-} from "../delivery/event.ts";
+import { Durations } from "../delivery/durations.ts";
+import { EventIds } from "../delivery/event.ts";
+import { Intake } from "../delivery/intake.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import { Lanes } from "../delivery/lanes.ts";
 import { Losses } from "../delivery/losses.ts";
@@ -32,7 +24,6 @@ import type {
   Upstream,
   UpstreamSink,
 } from "../upstream.ts";
-import { HELD } from "../upstream.ts";
 import type { NatsClientCounts } from "./client.ts";
 import { NatsClient } from "./client.ts";
 import { Connects } from "./connects.ts";
@@ -77,7 +68,7 @@ export interface NatsUpstreamCounts extends UpstreamCounts {
 }
 
 export class NatsUpstream implements Upstream {
-  readonly #sink: UpstreamSink;
+  readonly #intake: Intake;
   readonly #agenda = new Agenda();
   readonly #ids = new EventIds();
   readonly #log: QuietLog;
@@ -87,13 +78,7 @@ export class NatsUpstream implements Upstream {
   readonly #delivery: CoreDelivery | StreamDelivery;
   readonly #connects: Connects;
   readonly #pushes: Pushes;
-  readonly #durations: Record<EventName, Histogram> = {
-    connect: new Histogram(),
-    connected: new Histogram(),
-    message: new Histogram(),
-    disconnected: new Histogram(),
-  };
-  #abandonedCount = 0;
+  readonly #durations = new Durations();
   /** Set while closing waits for what is held. */
   #whenEmpty: (() => void) | undefined;
 
@@ -101,9 +86,7 @@ export class NatsUpstream implements Upstream {
     const { hub, nonce, configuration, sink, log } = options;
     const { service, limits } = configuration;
     const random = options.random ?? Math.random;
-    const observe = (event: EventName, durationMs: number) => {
-      this.#durations[event].observe(durationMs / 1000);
-    };
+    const { observe } = this.#durations;
     const wake = () => this.#begin();
     const agenda = this.#agenda;
     const fields = { hub, service: service.servers.join(",") };
@@ -114,7 +97,7 @@ export class NatsUpstream implements Upstream {
     const kept = { ...configuration, sink, agenda, losses, log: quietLog, fields, random, wake };
     const ready = new ReadyLanes();
     const lanes = new Lanes({ ...kept, ready });
-    this.#sink = sink;
+    this.#intake = new Intake(lanes, sink, () => this.#ids.next());
     this.#log = quietLog;
     this.#losses = losses;
     this.#lanes = lanes;
@@ -166,8 +149,7 @@ export class NatsUpstream implements Upstream {
   }
 
   connected(place: number): void {
-    const event = this.#event("connected", JSON_TYPE, CONNECTED_BODY);
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#intake.connected(place);
   }
 
   message(
@@ -178,22 +160,15 @@ export class NatsUpstream implements Upstream {
     offset: number,
     length: number,
   ): MessageOutcome {
-    const contentType = opcode === TEXT ? TEXT_TYPE : BINARY_TYPE;
-    const body = Buffer.from(bytes.subarray(offset, offset + length));
-    const event = this.#event("message", contentType, body, number);
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
-    return HELD;
+    return this.#intake.message(place, number, opcode, bytes, offset, length);
   }
 
   disconnected(place: number, reason: string, code: number): void {
-    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#lanes.add(place, event, () => this.#sink.facts(place));
+    this.#intake.disconnected(place, reason, code);
   }
 
   abandoned(facts: ConnectionFacts, reason: string, code: number): void {
-    const event = this.#event("disconnected", JSON_TYPE, writeDisconnectedBody(reason, code));
-    this.#abandonedCount += 1;
-    this.#lanes.add(-this.#abandonedCount, event, () => facts);
+    this.#intake.abandoned(facts, reason, code);
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -223,9 +198,7 @@ export class NatsUpstream implements Upstream {
       inflight: this.#delivery.inflight + this.#connects.inflight,
       dropped: { ...this.#losses.dropped },
       abandoned: { ...this.#losses.abandoned },
-      durations: Object.fromEntries(
-        Object.entries(this.#durations).map(([event, durations]) => [event, durations.counts()]),
-      ),
+      durations: this.#durations.counts(),
       isDown: this.#client.ready === undefined,
       incidents: { ...this.#client.counts, unheard: this.#pushes.unheard },
       pushes: { ...this.#pushes.counts },
@@ -233,26 +206,6 @@ export class NatsUpstream implements Upstream {
   }
 
   /** One literal without a spread, behind which V8 makes hidden classes anew for each event. */
-  #event(
-    name: QueuedEvent["name"],
-    contentType: string,
-    body: Buffer,
-    messageNumber = 0,
-  ): QueuedEvent {
-    return {
-      name,
-      id: this.#ids.next(),
-      contentType,
-      body,
-      messageNumber,
-      timeMs: Date.now(),
-      queuedAtMs: nowMs(),
-      attempts: 0,
-      sentAtMs: 0,
-      failures: 0,
-    };
-  }
-
   #isEmpty(): boolean {
     return this.#lanes.isEmpty && this.#delivery.inflight + this.#connects.inflight === 0;
   }
