@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <zlib.h>
 
 /* The typed arrays of PollerOptions. */
@@ -58,6 +57,13 @@ static void must(napi_status status) {
     napi_fatal_error("headgate", NAPI_AUTO_LENGTH, "a Node-API call failed", NAPI_AUTO_LENGTH);
 }
 
+/* Throws; NULL as the result of a verb, and false as that of a check. */
+static void *refuse(napi_env env, napi_status (*throw)(napi_env, const char *, const char *),
+                    const char *code, const char *message) {
+  throw(env, code, message);
+  return NULL;
+}
+
 static napi_value number(napi_env env, int32_t value) {
   napi_value result;
   must(napi_create_int32(env, value, &result));
@@ -66,8 +72,7 @@ static napi_value number(napi_env env, int32_t value) {
 
 static bool to_int32(napi_env env, napi_value value, int32_t *result) {
   if (napi_get_value_int32(env, value, result) == napi_ok) return true;
-  napi_throw_type_error(env, NULL, "a number was expected");
-  return false;
+  return refuse(env, napi_throw_type_error, NULL, "a number was expected");
 }
 
 /* A typed array: its memory, and how many elements it has. */
@@ -77,8 +82,7 @@ static bool to_view(napi_env env, napi_value value, napi_typedarray_type wanted,
   if (napi_get_typedarray_info(env, value, &type, count, memory, NULL, NULL) == napi_ok &&
       type == wanted)
     return true;
-  napi_throw_type_error(env, NULL, "another kind of typed array was expected");
-  return false;
+  return refuse(env, napi_throw_type_error, NULL, "another kind of typed array was expected");
 }
 
 static napi_value property(napi_env env, napi_value object, const char *name) {
@@ -97,8 +101,7 @@ static bool number_property(napi_env env, napi_value object, const char *name, i
     return true;
   }
   snprintf(message, sizeof message, "%s is not within %d and %d", name, minimum, maximum);
-  napi_throw_range_error(env, NULL, message);
-  return false;
+  return refuse(env, napi_throw_range_error, NULL, message);
 }
 
 /* The arguments, undefined where one is missing; what the function carries. */
@@ -120,21 +123,18 @@ static bool numbers(napi_env env, napi_callback_info call, size_t count, int32_t
 
 static bool is_running(const struct handle *handle) {
   if (handle->poller != NULL) return true;
-  napi_throw_error(handle->env, NULL, "the poller was stopped");
-  return false;
+  return refuse(handle->env, napi_throw_error, NULL, "the poller was stopped");
 }
 
 static bool is_open(const struct handle *handle, int32_t slot) {
   if (!is_running(handle)) return false;
   if (poller_socket(handle->poller, slot) >= 0) return true;
-  napi_throw_range_error(handle->env, NULL, "the slot is not open");
-  return false;
+  return refuse(handle->env, napi_throw_range_error, NULL, "the slot is not open");
 }
 
 static bool is_within(napi_env env, int32_t offset, int32_t length, size_t size) {
   if (offset >= 0 && length >= 0 && (size_t)offset + (size_t)length <= size) return true;
-  napi_throw_range_error(env, NULL, "offset and length leave the buffer");
-  return false;
+  return refuse(env, napi_throw_range_error, NULL, "offset and length leave the buffer");
 }
 
 /* An array of bytes, an offset and a length, which stay within it. */
@@ -204,8 +204,7 @@ static napi_value adopt_verb(napi_env env, napi_callback_info call) {
 static bool to_address(napi_env env, napi_value value, char text[SOCKET_ADDRESS_MAX + 1]) {
   if (napi_get_value_string_utf8(env, value, text, SOCKET_ADDRESS_MAX + 1, NULL) == napi_ok)
     return true;
-  napi_throw_type_error(env, NULL, "an address was expected");
-  return false;
+  return refuse(env, napi_throw_type_error, NULL, "an address was expected");
 }
 
 static napi_value dial_verb(napi_env env, napi_callback_info call) {
@@ -294,10 +293,8 @@ static napi_value unmask_verb(napi_env env, napi_callback_info call) {
   if (!is_within(env, given[0], given[1], handle->arena_length) ||
       !is_within(env, given[4], given[1], handle->arena_length))
     return NULL;
-  if (given[3] < UTF8_OFF || given[3] >= UTF8_STATES) {
-    napi_throw_range_error(env, NULL, "this is no state of the UTF-8 check");
-    return NULL;
-  }
+  if (given[3] < UTF8_OFF || given[3] >= UTF8_STATES)
+    return refuse(env, napi_throw_range_error, NULL, "this is no state of the UTF-8 check");
   given[3] = mask_unmask(handle->arena + given[4], handle->arena + given[0], (size_t)given[1],
                          (uint32_t)given[2], given[3]);
   return NULL;
@@ -343,16 +340,12 @@ static napi_value start_verb(napi_env env, napi_callback_info call) {
   struct handle *handle = arguments(env, call, 1, &wake);
   uv_loop_t *loop;
   if (!is_running(handle)) return NULL;
-  if (handle->watching) {
-    napi_throw_error(env, NULL, "the poller was started before");
-    return NULL;
-  }
+  if (handle->watching) return refuse(env, napi_throw_error, NULL, "the poller was started before");
   must(napi_get_uv_event_loop(env, &loop));
   const int failure = uv_poll_init(loop, &handle->watcher, poller_descriptor(handle->poller));
-  if (failure != 0) {
-    napi_throw_error(env, uv_err_name(failure), "libuv does not take the epoll descriptor");
-    return NULL;
-  }
+  if (failure != 0)
+    return refuse(env, napi_throw_error, uv_err_name(failure),
+                  "libuv does not take the epoll descriptor");
   handle->watcher.data = handle;
   handle->watching = true;
   must(napi_create_reference(env, wake, 1, &handle->wake));
@@ -382,10 +375,8 @@ static napi_value inflate_verb(napi_env env, napi_callback_info call) {
       !to_view(env, values[3], napi_uint8_array, &output, &room))
     return NULL;
   if (napi_get_value_bool(env, values[4], &is_first) != napi_ok ||
-      napi_get_value_bool(env, values[5], &is_last) != napi_ok) {
-    napi_throw_type_error(env, NULL, "a boolean was expected");
-    return NULL;
-  }
+      napi_get_value_bool(env, values[5], &is_last) != napi_ok)
+    return refuse(env, napi_throw_type_error, NULL, "a boolean was expected");
   return number(env, deflate_unpack(handle->codec, input, (size_t)length, output, room, is_first,
                                     is_last, handle->progress));
 }
@@ -400,10 +391,8 @@ static napi_value deflate_verb(napi_env env, napi_callback_info call) {
   if (!to_bytes(env, values, &input, &length) || !to_int32(env, values[3], &window_bits) ||
       !to_view(env, values[4], napi_uint8_array, &output, &room))
     return NULL;
-  if (window_bits < DEFLATE_WINDOW_BITS_MIN || window_bits > DEFLATE_WINDOW_BITS_MAX) {
-    napi_throw_range_error(env, NULL, "windowBits is not within 9 and 15");
-    return NULL;
-  }
+  if (window_bits < DEFLATE_WINDOW_BITS_MIN || window_bits > DEFLATE_WINDOW_BITS_MAX)
+    return refuse(env, napi_throw_range_error, NULL, "windowBits is not within 9 and 15");
   return number(env, deflate_pack(handle->codec, input, (size_t)length, window_bits, output, room));
 }
 
@@ -481,8 +470,7 @@ static bool read_views(napi_env env, napi_value object, napi_value views[VIEWS],
   *unmasking = memory[VIEW_UNMASKING];
   options->short_ones = memory[VIEW_SHORT];
   const char *wrong = too_small(options, counts);
-  if (wrong != NULL) napi_throw_range_error(env, NULL, wrong);
-  return wrong == NULL;
+  return wrong == NULL || refuse(env, napi_throw_range_error, NULL, wrong);
 }
 
 struct verb {
@@ -523,11 +511,8 @@ static napi_value create_verb(napi_env env, napi_callback_info call) {
     free(handle);
     return NULL;
   }
-  handle->env = env;
-  handle->poller = poller;
-  handle->arena = options.arena;
-  handle->arena_length = options.arena_length;
-  handle->unmasking = unmasking;
+  *handle = (struct handle){.env = env, .poller = poller, .arena = options.arena,
+                            .arena_length = options.arena_length, .unmasking = unmasking};
   for (size_t i = 0; i < VIEWS; i++)
     must(napi_create_reference(env, views[i], 1, &handle->views[i]));
   must(napi_add_async_cleanup_hook(env, environment_ends, handle, &handle->cleanup));
@@ -544,10 +529,8 @@ static napi_value create_codec_verb(napi_env env, napi_callback_info call) {
   size_t count;
   arguments(env, call, 1, &view);
   if (!to_view(env, view, napi_int32_array, &progress, &count)) return NULL;
-  if (count < PROGRESS_FIELDS) {
-    napi_throw_range_error(env, NULL, "progress wants two fields");
-    return NULL;
-  }
+  if (count < PROGRESS_FIELDS)
+    return refuse(env, napi_throw_range_error, NULL, "progress wants two fields");
   struct codec_handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL || (handle->codec = deflate_codec_create()) == NULL) {
     napi_throw_error(env, uv_err_name(-errno), "the codec could not be made");
@@ -569,10 +552,9 @@ static napi_value listen_verb(napi_env env, napi_callback_info call) {
   arguments(env, call, 1, &given);
   if (!number_property(env, given, "port", 0, UINT16_MAX, &port) ||
       !number_property(env, given, "backlog", 1, INT32_MAX, &backlog) ||
-      !number_property(env, given, "userTimeoutMs", 0, INT32_MAX, &user_timeout_ms))
+      !number_property(env, given, "userTimeoutMs", 0, INT32_MAX, &user_timeout_ms) ||
+      !to_address(env, property(env, given, "address"), address))
     return NULL;
-  const napi_value text = property(env, given, "address");
-  must(napi_get_value_string_utf8(env, text, address, sizeof address, NULL));
   return number(env, socket_listen(address, (uint16_t)port, backlog, user_timeout_ms));
 }
 
@@ -595,13 +577,6 @@ static napi_value steer_verb(napi_env env, napi_callback_info call) {
   return number(env, socket_steer(descriptor, open, count));
 }
 
-static napi_value close_listener_verb(napi_env env, napi_callback_info call) {
-  struct handle *none;
-  int32_t descriptor;
-  if (numbers(env, call, 1, &descriptor, &none)) close(descriptor);
-  return NULL;
-}
-
 static napi_value raise_descriptor_limit_verb(napi_env env, napi_callback_info call) {
   (void)call;
   return number(env, socket_raise_descriptor_limit());
@@ -621,16 +596,14 @@ static napi_value trim_memory_verb(napi_env env, napi_callback_info call) {
 NAPI_MODULE_INIT() {
   static const struct verb VERBS[] = {
       {"create", create_verb}, {"listen", listen_verb}, {"listenPort", listen_port_verb},
-      {"steer", steer_verb},   {"closeListener", close_listener_verb},
-      {"createCodec", create_codec_verb}, {"trimMemory", trim_memory_verb},
+      {"steer", steer_verb},   {"createCodec", create_codec_verb}, {"trimMemory", trim_memory_verb},
       {"raiseDescriptorLimit", raise_descriptor_limit_verb},
   };
   if (zlibVersion()[0] != ZLIB_VERSION[0]) {
     char message[128];
     snprintf(message, sizeof message, "the addon was built for zlib %s, and this process has %s",
              ZLIB_VERSION, zlibVersion());
-    napi_throw_error(env, NULL, message);
-    return NULL;
+    return refuse(env, napi_throw_error, NULL, message);
   }
   add_verbs(env, exports, VERBS, sizeof VERBS / sizeof *VERBS, NULL, NULL);
   return exports;

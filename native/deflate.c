@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 
 /*
@@ -14,7 +15,7 @@
  * it; 9 ms and 28 % at level 2, 12 ms and 26 % at 3, 30 ms and 24 % at 6. Up to 1 KiB all levels
  * are alike.
  */
-enum { LEVEL = 1, MEMORY_LEVEL = 8 };
+enum { LEVEL = 1, MEMORY_LEVEL = 8, HASHED_BYTES = 8 };
 
 /* RFC 7692, 7.2.1: an empty block without compression, whose header is the sender's last bits. */
 static const uint8_t TAIL[4] = {0x00, 0x00, 0xff, 0xff};
@@ -22,13 +23,18 @@ static const uint8_t TAIL[4] = {0x00, 0x00, 0xff, 0xff};
 /* Bits of z_stream.data_type after inflate, beside the number of bits left in the last byte. */
 enum { UNUSED_BITS = 63, AT_BLOCK_END = 128, BEHIND_BLOCK_HEADER = 256 };
 
+struct deflating {
+  z_stream stream;
+  uint8_t *window; /* 2 * 2^windowBits bytes, and HASHED_BYTES more; NULL when unknown */
+};
+
 /*
  * Between two calls no stream points to the caller's memory. inflateReset and deflateReset make a
  * stream forget what it saw: its window stays allocated, and nothing in it can be referred to.
  */
 struct deflate_codec {
   z_stream inflating;
-  z_stream deflating[DEFLATE_WINDOW_BITS_MAX - DEFLATE_WINDOW_BITS_MIN + 1];
+  struct deflating deflating[DEFLATE_WINDOW_BITS_MAX - DEFLATE_WINDOW_BITS_MIN + 1];
   uint8_t nothing; /* where an empty output is, which may have no memory */
 };
 
@@ -40,8 +46,21 @@ struct deflate_codec *deflate_codec_create(void) {
 void deflate_codec_destroy(struct deflate_codec *codec) {
   inflateEnd(&codec->inflating);
   for (int bits = DEFLATE_WINDOW_BITS_MIN; bits <= DEFLATE_WINDOW_BITS_MAX; bits++)
-    deflateEnd(&codec->deflating[bits - DEFLATE_WINDOW_BITS_MIN]);
+    deflateEnd(&codec->deflating[bits - DEFLATE_WINDOW_BITS_MIN].stream);
   free(codec);
+}
+
+/* The window is what zlib asks for first once it has its own state. */
+static voidpf allocate(voidpf opaque, uInt count, uInt size) {
+  struct deflating *deflating = opaque;
+  uint8_t *memory = calloc((size_t)count * size + HASHED_BYTES, 1);
+  if (deflating->stream.state != NULL && deflating->window == NULL) deflating->window = memory;
+  return memory;
+}
+
+static void release(voidpf opaque, voidpf memory) {
+  (void)opaque;
+  free(memory);
 }
 
 /* Of the output no more than an int32_t can count. */
@@ -118,16 +137,26 @@ enum deflate_outcome deflate_unpack(struct deflate_codec *codec, const uint8_t *
 int32_t deflate_pack(struct deflate_codec *codec, const uint8_t *input, size_t input_length,
                      int window_bits, uint8_t *output, size_t output_length) {
   assert(window_bits >= DEFLATE_WINDOW_BITS_MIN && window_bits <= DEFLATE_WINDOW_BITS_MAX);
-  z_stream *stream = &codec->deflating[window_bits - DEFLATE_WINDOW_BITS_MIN];
+  struct deflating *deflating = &codec->deflating[window_bits - DEFLATE_WINDOW_BITS_MIN];
+  z_stream *stream = &deflating->stream;
+  stream->zalloc = allocate, stream->zfree = release, stream->opaque = deflating;
   const int result = stream->state != NULL ? deflateReset(stream)
                                            : deflateInit2(stream, LEVEL, Z_DEFLATED, -window_bits,
                                                           MEMORY_LEVEL, Z_DEFAULT_STRATEGY);
   assert(result == Z_OK && "there is memory for a stream that deflates");
+  /*
+   * Chromium's zlib, which is Node's, hashes the last three bytes of a message together with what
+   * is behind them in the window. Left of a message before it, that byte would decide whether a
+   * repetition is found, and by the length of what it gets a client would learn of it.
+   */
+  if (deflating->window != NULL && input_length >> window_bits < 2)
+    memset(deflating->window + input_length, 0, HASHED_BYTES);
   lend(codec, stream, input, input_length, output, output_length);
   const uInt room = stream->avail_out;
   deflate(stream, Z_SYNC_FLUSH);
-  const uInt left = stream->avail_out;
   take_back(stream);
+  /* A zlib that asked for all its memory at once: only a new stream is sure to know nothing. */
+  if (deflating->window == NULL) deflateEnd(stream);
   /* Only a flush that leaves room is known to be complete. */
-  return left == 0 ? 0 : (int32_t)(room - left - sizeof TAIL);
+  return stream->avail_out == 0 ? 0 : (int32_t)(room - stream->avail_out - sizeof TAIL);
 }

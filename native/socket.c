@@ -134,10 +134,8 @@ bool socket_is_client_gone(int failure) {
   switch (failure) {
     case ECONNABORTED: case EINTR: case EPROTO: case EPERM: case ENONET: case EOPNOTSUPP:
     case ENOPROTOOPT: case ENETDOWN: case ENETUNREACH: case EHOSTDOWN: case EHOSTUNREACH:
-    case ETIMEDOUT:
-      return true;
-    default:
-      return false;
+    case ETIMEDOUT: return true;
+    default: return false;
   }
 }
 

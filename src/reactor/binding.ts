@@ -191,7 +191,6 @@ export interface Binding {
    * order in which they began to listen) is in `open`, which is not empty; 0 or -errno.
    */
   steer(descriptor: number, open: Int32Array): number;
-  closeListener(descriptor: number): void;
   /**
    * A codec that writes two numbers to `progress`. Its streams are made when they are first used:
    * some 45 KiB to inflate, and up to 300 KiB for each window that is deflated with.

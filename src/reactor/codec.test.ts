@@ -132,6 +132,28 @@ test("what is deflated with any window comes back, and Node's own inflater reads
   }
 });
 
+test("what was deflated before has no part in whether a message's end is a repetition", () => {
+  const used = new Subject();
+  for (let windowBits = 9; windowBits <= 15; windowBits++) {
+    for (const length of [
+      24,
+      1000,
+      (2 << windowBits) - 2,
+      (2 << windowBits) - 1,
+      2 << windowBits,
+    ]) {
+      const message = Buffer.alloc(length, "-");
+      message.write("=abcX=", length - 15);
+      message.write("abc", length - 3);
+      const alone = new Subject().deflate(message, windowBits);
+      for (const behind of ["X", "Y", "XXXXXXXX"]) {
+        used.deflate(Buffer.concat([message, Buffer.from(behind)]), windowBits);
+        assert.deepEqual(used.deflate(message, windowBits), alone, `${windowBits} ${length}`);
+      }
+    }
+  }
+});
+
 test("a message deflates to the same bytes whatever was deflated before it", () => {
   const random = seededRandom();
   const used = new Subject();

@@ -31,10 +31,6 @@ class FakeBinding {
     return this.steerResult;
   }
 
-  closeListener(descriptor: number): void {
-    this.closed.push(descriptor);
-  }
-
   asBinding(): Binding {
     return this as unknown as Binding;
   }
@@ -46,6 +42,7 @@ function open(binding: FakeBinding, addresses = [loopback], members = 2): Promis
     members,
     tcpUserTimeoutMs: 30_000,
     binding: binding.asBinding(),
+    closeDescriptor: (descriptor) => binding.closed.push(descriptor),
   });
 }
 

@@ -4,6 +4,7 @@
  * closing one would reset the clients that wait in its queue. Nothing is accepted here.
  */
 import assert from "node:assert/strict";
+import { closeSync } from "node:fs";
 import { createServer } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { formatAddress } from "../core/address.ts";
@@ -27,20 +28,25 @@ export interface ListenersOptions {
   members: number;
   tcpUserTimeoutMs: number;
   binding?: Binding;
+  /** `closeSync` unless told otherwise. */
+  closeDescriptor?: (descriptor: number) => void;
 }
 
 export class Listeners {
   readonly #binding: Binding;
   readonly #groups: Group[] = [];
+  readonly #closeDescriptor: (descriptor: number) => void;
 
-  private constructor(binding: Binding) {
+  private constructor(binding: Binding, closeDescriptor: (descriptor: number) => void) {
     this.#binding = binding;
+    this.#closeDescriptor = closeDescriptor;
   }
 
   /** Opens every address, or none: what was open is closed again when a later one fails. */
   static async open(options: ListenersOptions): Promise<Listeners> {
     assert(options.members > 0, "a group has a member");
-    const listeners = new Listeners(options.binding ?? loadBinding());
+    const { binding = loadBinding(), closeDescriptor = closeSync } = options;
+    const listeners = new Listeners(binding, closeDescriptor);
     try {
       for (const { host, port } of options.addresses) {
         await refuseForeignGroup(host, port);
@@ -89,7 +95,7 @@ export class Listeners {
   /** Resets the clients that are waiting to be accepted. */
   close(): void {
     for (const { descriptors } of this.#groups) {
-      for (const descriptor of descriptors) this.#binding.closeListener(descriptor);
+      for (const descriptor of descriptors) this.#closeDescriptor(descriptor);
     }
     this.#groups.length = 0;
   }

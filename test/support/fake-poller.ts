@@ -81,8 +81,6 @@ export class FakeBinding implements Binding {
     return 0;
   }
 
-  closeListener(): void {}
-
   createCodec(progress: Int32Array): ZlibCodec {
     const codec = new ZlibCodec(progress);
     this.codecs.push(codec);
