@@ -37,7 +37,6 @@ async function measure({ root, peers, rounds, seconds, progress }: Bench): Promi
     compare(running, plan, async ({ server }) => {
       const asked = {
         mode: "connect",
-        connections: AT_ONCE,
         concurrency: AT_ONCE,
         duration: Math.max(seconds, SECONDS_MIN),
       };

@@ -54,7 +54,7 @@ export async function headgateBenchReport(
   const [file = "", ...parameters] = [
     ...(pinned === undefined ? [] : ["taskset", "-c", String(pinned[1])]),
     ...[process.execPath, main, "bench", `ws://127.0.0.1:${server.port}/`, "--json"],
-    ...["--server-pid", ...server.pids.map(String)],
+    ...server.pids.flatMap((pid) => ["--server-pid", String(pid)]),
     ...Object.entries(asked).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ];
   const running = run(file, parameters, { timeout: timeoutMs });

@@ -33,6 +33,8 @@ export interface Pushes {
   late: number;
   /** Those that were due and not made. */
   unsent: number;
+  /** Why a push was refused, and none made behind it. */
+  refusal: string | undefined;
   span: LatencySummary;
 }
 
@@ -150,11 +152,12 @@ function createPusher(fleet: Fleet, options: BenchOptions, { rest }: Measurement
 
 function pushesOf(pusher: Pusher | undefined): Measurement["pushes"] {
   if (pusher === undefined) return undefined;
-  const { pushes, late, unsent, spans } = pusher;
-  return { made: pushes, late, unsent, span: spans.summary() };
+  const { pushes, late, unsent, refusal, spans } = pusher;
+  return { made: pushes, late, unsent, refusal: refusal?.message, span: spans.summary() };
 }
 
-function addPushes(total: Total, { late, unsent }: Pushes, isInterrupted: boolean): void {
+function addPushes(total: Total, { late, refusal, unsent }: Pushes, isInterrupted: boolean): void {
+  if (refusal !== undefined) total.errors["refused push"] = 1;
   if (late > 0) total.errors["late push"] = late;
   if (!isInterrupted) total.unsent += unsent;
 }

@@ -79,7 +79,24 @@ test("a push that nobody delivers in time is late, and the next goes on", async 
   assert.equal(pusher.late, 2);
 });
 
-test("a push that is refused is the end, with the reason", async () => {
+test("a push that is refused behind others ends the run, and those before it count", async () => {
+  for (const ratePerSecond of [undefined, 1000]) {
+    const pusher = pusherWith({
+      ratePerSecond,
+      rest: async (payload) => {
+        const stamp = decodePush(payload, 32);
+        assert.ok(stamp !== undefined);
+        if (stamp.number === 4) throw new HeadgateError("HG_ADMIN_REFUSED", "too many");
+        pusher.delivered({ ...stamp, lastAtMs: sharedNowMs() });
+      },
+    });
+    await pusher.run(performance.now(), performance.now() + 10_000);
+    assert.equal(pusher.refusal?.message, "too many");
+    assert.deepEqual([pusher.pushes, pusher.late, pusher.spans.summary().count], [3, 0, 3]);
+  }
+});
+
+test("a first push that is refused is the end, with the reason", async () => {
   for (const ratePerSecond of [undefined, 1000]) {
     const pusher = pusherWith({
       ratePerSecond,

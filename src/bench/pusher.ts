@@ -43,7 +43,8 @@ export class Pusher {
   #isCalling = false;
   /** Called when a push may leave that could not, or when none is left. */
   #tellChanged: () => void = () => {};
-  #failure: Error | undefined;
+  /** Why the last push was refused, which ended the run. */
+  refusal: Error | undefined;
   #isStopped = false;
   #tellStopped: () => void = () => {};
   readonly #stopped = new Promise<void>((resolve) => {
@@ -70,12 +71,15 @@ export class Pusher {
     push.resolve(true);
   }
 
-  /** Resolves when the last push is delivered, or has timed out; rejects when one is refused. */
+  /**
+   * Resolves when the last push is delivered, has timed out, or one is refused; rejects when that
+   * is the first.
+   */
   async run(startMs: number, untilMs: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, startMs - performance.now()));
     if (this.#options.ratePerSecond === undefined) await this.#runClosed(untilMs);
     else await this.#runOpen(startMs, untilMs, this.#options.ratePerSecond);
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.refusal !== undefined && this.pushes === 0) throw this.refusal;
   }
 
   stop(): void {
@@ -150,7 +154,9 @@ export class Pusher {
     try {
       await rest(encodePush({ number, sentAtMs }, this.#options.payloadBytes));
     } catch (error) {
-      this.#failure ??= error as Error;
+      this.refusal = error as Error;
+      // Nobody is to miss it.
+      this.pushes -= 1;
       this.stop();
     }
     this.#isCalling = false;

@@ -82,7 +82,7 @@ const nowhere: Advice = ({ sendsItself }) =>
       "and the path of the URL";
 
 /** A sentence for each kind of error that there is one for, none twice. */
-export function adviceFor({ options, total }: Measurement): string[] {
+export function adviceFor({ options, pushes, total }: Measurement): string[] {
   if (total.errors["lost push"] !== undefined && total.messages === 0) {
     return [nowhere(options, "lost push")];
   }
@@ -90,5 +90,6 @@ export function adviceFor({ options, total }: Measurement): string[] {
     const advice = advices.find(([pattern]) => pattern.test(kind))?.[1];
     return advice === undefined ? [] : [advice(options, kind)];
   });
+  if (pushes?.refusal !== undefined) found.push(`no push was made behind this: ${pushes.refusal}`);
   return [...new Set(found)];
 }

@@ -9,6 +9,11 @@ function upTo(name: keyof typeof benchBounds): string {
   return `at most ${benchBounds[name].max.toLocaleString("en")}`;
 }
 
+/** Given more than once; one that takes many would take the URL behind it as well. */
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
 export function addBenchOptions(command: Command): Command {
   return command
     .addOption(
@@ -31,9 +36,13 @@ export function addBenchOptions(command: Command): Command {
     .option("--concurrency <n>", `handshakes at once, ${upTo("concurrency")} (default: 100)`)
     .option("--timeout <seconds>", `for an answer, ${upTo("timeout")} (default: 10)`)
     .option("--processes <n>", `that send, ${upTo("processes")} (default: as the limit needs)`)
-    .option("--source <address...>", "connect from these (default: 127.1.0.0/16 to loopback)")
-    .option("--header <line...>", 'more fields of the request, as "Name: value"')
-    .option("--server-pid <pid...>", "the server's processes here, to tell its CPU time")
+    .option(
+      "--source <address>",
+      "connect from this one, too (default: 127.1.0.0/16 to loopback)",
+      collect,
+    )
+    .option("--header <line>", 'one more field of the request, as "Name: value"', collect)
+    .option("--server-pid <pid>", "a process of the server here, to tell its CPU time", collect)
     .option("--hub <name>", "in fanout: push by REST to this hub; else the first connection sends")
     .option("--group <name>", "in fanout: to this group of the hub")
     .option("--json", "as JSON");

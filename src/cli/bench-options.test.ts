@@ -45,10 +45,14 @@ test("there are as many processes as the limit of open files needs, and no idle 
   assert.equal((await read({ connections: "100000" })).processes, 6);
   assert.equal((await read({ connections: "100000", processes: "2" })).processes, 6);
   assert.equal((await read({ connections: "2", processes: "8" })).processes, 2);
-  assert.equal((await read({ connections: "100000", mode: "connect" })).processes, 1);
+  assert.equal((await read({ concurrency: "100", mode: "connect" })).processes, 1);
   await assert.rejects(read({ connections: "1000000" }, URL, 1024), {
     code: "HG_USAGE",
     message: /need 1043 processes, and 64 are the most/,
+  });
+  await assert.rejects(read({}, URL, 64), {
+    code: "HG_USAGE",
+    message: /The limit of open files is 64, and each process needs \d+ at the least/,
   });
 });
 
@@ -74,7 +78,14 @@ const mistakes: [command: Partial<BenchCommand>, url: string, message: RegExp][]
   [{ rate: "0" }, URL, /--rate/],
   [{ rate: "1e9" }, URL, /--rate/],
   [{ payload: "1048576", pipeline: "17" }, URL, /--payload times --pipeline/],
-  [{ mode: "hold", warmup: "1" }, URL, /--warmup is for --mode echo/],
+  [{ mode: "hold", warmup: "1" }, URL, /--warmup is for --mode echo, and means nothing in hold/],
+  [{ mode: "hold", rate: "5" }, URL, /--rate is for --mode echo or fanout or connect/],
+  [{ mode: "hold", text: true }, URL, /--text is for/],
+  [{ mode: "fanout", pipeline: "2" }, URL, /--pipeline is for --mode echo/],
+  [{ mode: "connect", connections: "5" }, URL, /--connections is for/],
+  [{ mode: "connect", payload: "5" }, URL, /--payload is for/],
+  [{ hub: "chat" }, URL, /--hub is for --mode fanout/],
+  [{ group: "chat" }, URL, /--group is for --mode fanout/],
   [{ source: ["here"] }, URL, /--source here/],
   [{ header: ["no colon"] }, URL, /--header/],
   [{ header: ["X: a\r\nY: b"] }, URL, /--header/],

@@ -43,14 +43,30 @@ const DEFAULTS: { [Name in keyof typeof benchBounds]?: number } = {
   warmup: 1,
 };
 
+/** Options that mean something in some modes alone. */
+const MODES: { [Name in keyof BenchCommand]?: readonly BenchMode[] } = {
+  connections: ["echo", "hold", "fanout"],
+  ramp: ["echo", "hold", "fanout"],
+  rate: ["echo", "fanout", "connect"],
+  payload: ["echo", "fanout"],
+  text: ["echo", "fanout"],
+  pipeline: ["echo"],
+  warmup: ["echo"],
+  hub: ["fanout"],
+  group: ["fanout"],
+};
+
 export async function readBenchOptions(
   url: string,
   command: BenchCommand,
   descriptorLimit: number,
 ): Promise<BenchOptions> {
   const { mode } = command;
-  if (mode !== "echo" && command.warmup !== undefined) {
-    throw usageError("--warmup is for --mode echo.");
+  for (const [name, modes] of Object.entries(MODES)) {
+    if (command[name as keyof BenchCommand] === undefined || modes.includes(mode)) continue;
+    throw usageError(
+      `--${name} is for --mode ${modes.join(" or ")}, and means nothing in ${mode}.`,
+    );
   }
   const connections = required(command, "connections");
   const payloadBytes = Math.max(
@@ -106,6 +122,12 @@ function numberOf(command: BenchCommand, name: keyof typeof benchBounds): number
 /** As few as the limit of open files allows, and no more than there are connections. */
 function processesFor(sockets: number, asked: number | undefined, descriptorLimit: number): number {
   const each = descriptorLimit - DESCRIPTORS_KEPT - 1;
+  if (each < 1) {
+    throw usageError(
+      `The limit of open files is ${descriptorLimit}, and each process needs ` +
+        `${DESCRIPTORS_KEPT + 2} at the least; raise it (ulimit -n).`,
+    );
+  }
   const needed = Math.ceil(sockets / each);
   const { max } = benchBounds.processes;
   if (needed > max) {

@@ -67,9 +67,13 @@ errors       none
   );
 });
 
+function pushesOf(made: number, refusal?: string) {
+  return { made, late: 0, unsent: 0, refusal, span: histogramOf(9).summary() };
+}
+
 test("every mode tells what it measured", () => {
   const fanout = measurement({ mode: "fanout", ratePerSecond: 20, text: true });
-  fanout.pushes = { made: 40, late: 0, unsent: 0, span: histogramOf(9).summary() };
+  fanout.pushes = pushesOf(40);
   assert.match(
     formatBench(fanout),
     /^fanout: .*125 B of text, pushed at 20\/s.*\ndeliveries {3}4,000/s,
@@ -136,7 +140,7 @@ test("a rate that was not kept comes with a caution", () => {
   const few = measurement({ ratePerSecond: 9 }, { messagesPerSecond: 1 });
   assert.doesNotMatch(formatBench(few), /caution/);
   const fanout = measurement({ mode: "fanout", ratePerSecond: 20 });
-  fanout.pushes = { made: 20, late: 0, unsent: 0, span: histogramOf(9).summary() };
+  fanout.pushes = pushesOf(20);
   assert.match(formatBench(fanout), /caution {6}10\/s of the 20\/s that were asked for/);
 });
 
@@ -168,6 +172,13 @@ for (const [errors, advice] of advised) {
     assert.match(lines[at + 1] ?? "", /^ {13}\S/);
   });
 }
+
+test("a run that a refused push ended says why", () => {
+  const refused = measurement({ mode: "fanout" }, { errors: { "refused push": 1 } });
+  refused.pushes = pushesOf(3, "no such hub");
+  assert.match(formatBench(refused), /\n {13}no push was made behind this: no such hub\n/);
+  assert.ok(hasErrors(refused));
+});
 
 test("where no push came at all the advice is where they are to come from", () => {
   const told = (sendsItself: boolean) =>

@@ -59,7 +59,10 @@ export function benchJson(measurement: Measurement): object {
     ...{ sentBytes, receivedBytes, pings, pinged, unsent },
     latencyMs: roundAll(total.latency.summary()),
     latenessMs: roundAll(total.lateness.summary()),
-    pushes: pushes === undefined ? null : { ...pushes, span: roundAll(pushes.span) },
+    pushes:
+      pushes === undefined
+        ? null
+        : { ...pushes, refusal: pushes.refusal ?? null, span: roundAll(pushes.span) },
     generator: { processes, cpuShare: round(cpuShare(measurement)) },
     server:
       serverCpu === undefined

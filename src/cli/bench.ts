@@ -52,12 +52,11 @@ async function openRest(
   command: BenchCommand,
   environmentKey: string | undefined,
 ): Promise<((payload: Uint8Array) => Promise<void>) | undefined> {
-  const { hub, group, mode, text } = command;
+  const { hub, group, text } = command;
   if (hub === undefined) {
     if (group !== undefined) throw usageError("--group is a group of a hub; name it with --hub.");
     return undefined;
   }
-  if (mode !== "fanout") throw usageError("--hub is for --mode fanout.");
   const client = await AdminClient.open(command, environmentKey);
   const target = group === undefined ? "" : `/groups/${encodeURIComponent(group)}`;
   const path = `/api/hubs/${encodeURIComponent(hub)}${target}/:send`;
