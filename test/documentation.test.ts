@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseConfiguration } from "../src/config/load.ts";
 import { disconnects } from "../src/gateway/disconnect.ts";
-import { signEvent } from "../src/upstreams/http/signature.ts";
+import { signEvent } from "../src/upstreams/cloudevents/signature.ts";
 import { encodeToken, partitionOf } from "../src/upstreams/nats/subjects.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

@@ -6,7 +6,7 @@ import { Router } from "../src/admin/router.ts";
 import { configurationOf, parseConfiguration } from "../src/config/load.ts";
 import { nearest } from "../src/config/nearest.ts";
 import { ConfigurationError } from "../src/config/problem.ts";
-import { decodeAttribute, encodeAttribute } from "../src/upstreams/http/attribute.ts";
+import { decodeAttribute, encodeAttribute } from "../src/upstreams/cloudevents/attribute.ts";
 import { assertLinear, GROWTH_MAX, type Work } from "./support/growth.ts";
 
 function linear(group: string, works: readonly Work[]): void {

@@ -1,5 +1,7 @@
 /** Requests as the gateway makes them, by its own functions. */
 import { BINARY, type MessageOpcode, TEXT } from "../../core/opcode.ts";
+import { writeHeaders } from "../../upstreams/cloudevents/headers.ts";
+import { signEvent } from "../../upstreams/cloudevents/signature.ts";
 import {
   BINARY_TYPE,
   JSON_TYPE,
@@ -7,8 +9,6 @@ import {
   TEXT_TYPE,
 } from "../../upstreams/delivery/event.ts";
 import { BatchBody, beginOf, writeEvent } from "../../upstreams/http/batch-body.ts";
-import { writeHeaders } from "../../upstreams/http/event.ts";
-import { signEvent } from "../../upstreams/http/signature.ts";
 
 /** What a service is told. */
 export type Told =

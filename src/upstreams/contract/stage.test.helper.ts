@@ -12,7 +12,7 @@ import type { MessageOpcode } from "../../core/opcode.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
 import { disconnects } from "../../gateway/disconnect.ts";
 import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
-import { testLimits } from "../http/fixtures.test.helper.ts";
+import { testLimits } from "../fixtures.test.helper.ts";
 import type { ConnectAnswer, ConnectionFacts, ConnectRequest, Upstream } from "../upstream.ts";
 import { HELD } from "../upstream.ts";
 import type {

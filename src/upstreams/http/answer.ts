@@ -3,18 +3,21 @@
  * It keeps no count of attempts and acts on nothing.
  */
 import { isUtf8 } from "node:buffer";
-import type { IncomingHttpHeaders } from "node:http";
 import { BINARY, TEXT } from "../../core/opcode.ts";
-import { BINARY_TYPE, TEXT_TYPE } from "../delivery/event.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
+import {
+  describeStatus,
+  isSuccess,
+  isText,
+  readStateChange,
+  TOO_BIG,
+} from "../cloudevents/outcome.ts";
 import { readRetryAfterMs } from "../delivery/retry.ts";
-import type { StateChange, Verdict } from "../delivery/verdict.ts";
+import type { Verdict } from "../delivery/verdict.ts";
 import { KEPT } from "../delivery/verdict.ts";
-import { decodeAttribute } from "./attribute.ts";
-import type { Outcome } from "./service.ts";
 
 const TRY_LATER = new Set([408, 425, 429, 502, 503, 504]);
 
-export const TOO_BIG = "its answer is bigger than serviceResponseBytesMax";
 export const NOT_UTF8 = "its answer is called text and is not UTF-8";
 
 /** Of an event that waits for no answer; what its body says is of no interest. */
@@ -37,28 +40,6 @@ export function judgeMessage(outcome: Outcome, connectionStateBytesMax: number):
   return { kind: "done", reply: { opcode, bytes: outcome.body }, stateChange };
 }
 
-export function readStateChange(headers: IncomingHttpHeaders, bytesMax: number): StateChange {
-  const header = headers["ce-connectionstate"];
-  if (header === undefined) return KEPT;
-  if (Array.isArray(header)) {
-    return { kind: "wrong", fault: "ce-connectionstate stands in it more than once" };
-  }
-  return readState("ce-connectionstate", decodeAttribute(header), bytesMax);
-}
-
-export function readState(name: string, value: string, bytesMax: number): StateChange {
-  const bytes = Buffer.byteLength(value);
-  if (bytes > bytesMax) {
-    const limit = `connectionStateBytesMax is ${bytesMax}`;
-    return { kind: "wrong", fault: `${name} has ${bytes} bytes, and ${limit}` };
-  }
-  return { kind: "changed", connectionState: value === "" ? undefined : value };
-}
-
-export function isSuccess(status: number): boolean {
-  return status >= 200 && status < 300;
-}
-
 export function judgeFailure(outcome: Outcome): Verdict {
   if (outcome.kind === "answer") {
     return judgeFailureStatus(outcome.status, outcome.headers["retry-after"]);
@@ -79,17 +60,4 @@ export function judgeFailureStatus(
   }
   if (status >= 400 && status < 500) return { kind: "refused", cause };
   return { kind: "failed", cause };
-}
-
-export function describeStatus(status: number): string {
-  const isRedirect = status >= 300 && status < 400;
-  return `it answered ${status}${isRedirect ? "; redirects are not followed" : ""}`;
-}
-
-export function isText(contentType: string | undefined): boolean {
-  // What comes with nearly every message need not be taken apart.
-  if (contentType === TEXT_TYPE) return true;
-  if (contentType === undefined || contentType === BINARY_TYPE) return false;
-  const [mediaType = ""] = contentType.toLowerCase().split(";");
-  return mediaType.startsWith("text/") || mediaType.trim() === "application/json";
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BINARY, TEXT } from "../../core/opcode.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
 import type { EventName } from "../delivery/event.ts";
 import type { BatchFault } from "./batch-answer.ts";
 import { BatchAnswers } from "./batch-answer.ts";
-import type { Outcome } from "./service.ts";
 
 const RESPONSE_BYTES_MAX = 12;
 

@@ -5,19 +5,12 @@
  */
 import { isUtf8 } from "node:buffer";
 import { BINARY, TEXT } from "../../core/opcode.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
+import { isSuccess, isText, readState, TOO_BIG } from "../cloudevents/outcome.ts";
 import type { EventName } from "../delivery/event.ts";
 import type { Reply, StateChange, Verdict } from "../delivery/verdict.ts";
 import { KEPT } from "../delivery/verdict.ts";
-import {
-  isSuccess,
-  isText,
-  judgeFailure,
-  judgeFailureStatus,
-  NOT_UTF8,
-  readState,
-  TOO_BIG,
-} from "./answer.ts";
-import type { Outcome } from "./service.ts";
+import { judgeFailure, judgeFailureStatus, NOT_UTF8 } from "./answer.ts";
 
 /** The array as a whole, an entry about no event, none about an event, two, or one amiss. */
 export type BatchFault = "unusable" | "unknown" | "missing" | "twice" | "wrong";

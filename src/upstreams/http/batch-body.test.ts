@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { propertyRuns, seededRandom } from "../../../test/support/seed.ts";
+import type { Sender } from "../cloudevents/headers.ts";
+import { signConnection } from "../cloudevents/signature.ts";
 import type { ServiceEvent } from "../delivery/event.ts";
 import {
   BINARY_TYPE,
@@ -11,8 +13,6 @@ import {
 } from "../delivery/event.ts";
 import type { ConnectionFacts } from "../upstream.ts";
 import { BatchBody, beginOf, writeEvent } from "./batch-body.ts";
-import type { Sender } from "./event.ts";
-import { signConnection } from "./signature.ts";
 
 const sender: Sender = { hub: "chat", origin: "gateway.example", signingKeys: [] };
 const facts: ConnectionFacts = {

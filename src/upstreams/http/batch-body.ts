@@ -4,12 +4,12 @@
  * together once, and a payload is escaped once.
  */
 
+import type { Sender } from "../cloudevents/headers.ts";
+import { formatTime, sourceOf, types } from "../cloudevents/headers.ts";
+import { signConnection } from "../cloudevents/signature.ts";
 import type { EventName, ServiceEvent } from "../delivery/event.ts";
 import { TEXT_TYPE } from "../delivery/event.ts";
 import type { ConnectionFacts } from "../upstream.ts";
-import type { Sender } from "./event.ts";
-import { formatTime, sourceOf, types } from "./event.ts";
-import { signConnection } from "./signature.ts";
 
 const OPENING = 0x5b;
 const CLOSING = 0x5d;

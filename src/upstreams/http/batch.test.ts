@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../../../test/support/until.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
+import { signEvent } from "../cloudevents/signature.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import type { BatchBench, BatchEvent } from "./batches.test.helper.ts";
 import { startBatchBench } from "./batches.test.helper.ts";
-import { connectRequest } from "./fixtures.test.helper.ts";
-import { signEvent } from "./signature.ts";
 
 /** Lets requests wait until they are let go. */
 function gate(bench: BatchBench): { waiting: (() => void)[]; open(): void } {

@@ -4,17 +4,17 @@
  * a service cannot take does not cost others their connections.
  */
 import type { HubLimits } from "../../config/configuration.ts";
+import type { Sender } from "../cloudevents/headers.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
+import { describeStatus, isSuccess, TOO_BIG } from "../cloudevents/outcome.ts";
+import { signEvent } from "../cloudevents/signature.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
-import { describeStatus, isSuccess, TOO_BIG } from "./answer.ts";
 import type { BatchFault } from "./batch-answer.ts";
 import { BatchAnswers } from "./batch-answer.ts";
 import { BatchBody, beginOf, writeEvent } from "./batch-body.ts";
 import { BatchSize } from "./batch-size.ts";
-import type { Sender } from "./event.ts";
-import type { Outcome } from "./service.ts";
 import type { Judge, Packer, Shipment } from "./shipment.ts";
-import { signEvent } from "./signature.ts";
 
 /** To a whole batch: it may be more than the service, or what stands before it, can take. */
 const TOO_MUCH = new Set([413, 502, 503, 504]);

@@ -3,6 +3,17 @@
  * that find no room wait in their order, within their own time.
  */
 
+import type { ConnectRules, ConnectVerdict } from "../cloudevents/connect.ts";
+import {
+  judgeConnect,
+  traceHeaders,
+  unavailable,
+  writeConnectBody,
+} from "../cloudevents/connect.ts";
+import type { Sender } from "../cloudevents/headers.ts";
+import { writeHeaders } from "../cloudevents/headers.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
+import { isSuccess } from "../cloudevents/outcome.ts";
 import type { Agenda, Appointment } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { EventIds } from "../delivery/event.ts";
@@ -11,12 +22,7 @@ import type { Health } from "../delivery/health.ts";
 import type { Inflight } from "../delivery/inflight.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
-import { isSuccess } from "./answer.ts";
-import type { ConnectRules, ConnectVerdict } from "./connect.ts";
-import { judgeConnect, unavailable } from "./connect.ts";
-import type { Sender } from "./event.ts";
-import { traceHeaders, writeConnectBody, writeHeaders } from "./event.ts";
-import type { Outcome, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 export interface ConnectsParts {
   service: Service;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../../../test/support/until.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import type { Bench } from "./fixtures.test.helper.ts";
-import { connectRequest, startBench } from "./fixtures.test.helper.ts";
+import { startBench } from "./fixtures.test.helper.ts";
 
 function consenting(bench: Bench, allowed: string | string[] | undefined, status = 200): void {
   bench.service.respond = (received, response) => {

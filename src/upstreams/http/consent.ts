@@ -4,9 +4,10 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Log } from "../../core/log.ts";
+import type { Answer, Outcome } from "../cloudevents/outcome.ts";
+import { describeStatus, isSuccess } from "../cloudevents/outcome.ts";
 import { nowMs } from "../delivery/agenda.ts";
-import { describeStatus, isSuccess } from "./answer.ts";
-import type { Answer, Outcome, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 const ASK_AGAIN_MS = 10_000;
 const ASK_UNANSWERED_AGAIN_MS = 1000;

@@ -3,7 +3,8 @@ import type { ServerResponse } from "node:http";
 import { test } from "node:test";
 import { propertyRuns, seededRandom } from "../../../test/support/seed.ts";
 import { until } from "../../../test/support/until.ts";
-import { connectRequest, hang, startBench } from "./fixtures.test.helper.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
+import { hang, startBench } from "./fixtures.test.helper.ts";
 
 test("connections go in parallel within the bound, each one in its order", async () => {
   const bench = await startBench({ limits: { serviceInflightMax: 16 } });

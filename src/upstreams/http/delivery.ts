@@ -4,6 +4,7 @@
  * its packer's to know, and what becomes of them its lanes'. It knows nothing of connect events.
  */
 import type { HubLimits } from "../../config/configuration.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
 import type { Agenda, Appointment } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { Health } from "../delivery/health.ts";
@@ -11,7 +12,7 @@ import type { Inflight } from "../delivery/inflight.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
 import type { ReadyLanes } from "../delivery/ready-lanes.ts";
-import type { Outcome, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 import type { Packer, Shipment } from "./shipment.ts";
 
 export interface DeliveryParts {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { until } from "../../../test/support/until.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
+import { signConnection, signEvent } from "../cloudevents/signature.ts";
 import { HELD } from "../upstream.ts";
 import type { Bench, BenchOptions, Respond } from "./fixtures.test.helper.ts";
 import { startBench } from "./fixtures.test.helper.ts";
-import { signConnection, signEvent } from "./signature.ts";
 
 let bench: Bench;
 

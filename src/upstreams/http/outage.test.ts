@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../../../test/support/until.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import type { Respond } from "./fixtures.test.helper.ts";
-import { connectRequest, hang, startBench } from "./fixtures.test.helper.ts";
+import { hang, startBench } from "./fixtures.test.helper.ts";
 
 const accept: Respond = (_request, response) => void response.writeHead(204).end();
 

@@ -3,9 +3,10 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
+import type { Outcome } from "../cloudevents/outcome.ts";
 import { Agenda, nowMs } from "../delivery/agenda.ts";
-import { TestService, testLimits } from "./fixtures.test.helper.ts";
-import type { Outcome } from "./service.ts";
+import { testLimits } from "../fixtures.test.helper.ts";
+import { TestService } from "./fixtures.test.helper.ts";
 import { Service } from "./service.ts";
 
 // Self-signed, for 127.0.0.1; it protects nothing.

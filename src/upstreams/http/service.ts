@@ -11,26 +11,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { Client } from "undici";
 import type { HubLimits } from "../../config/configuration.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
 import type { Agenda } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
-
-export interface Answer {
-  kind: "answer";
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: Buffer;
-  /** The body went past `serviceResponseBytesMax`, and was not read to its end. */
-  tooBig: boolean;
-}
-
-export interface NoAnswer {
-  kind: "none";
-  /** False if a connection was tried and did not come about: the service saw nothing of it. */
-  reached: boolean;
-  cause: string;
-}
-
-export type Outcome = Answer | NoAnswer;
 
 export type ServiceLimits = Pick<
   HubLimits,

@@ -3,12 +3,12 @@
  * event in each, as CloudEvents in HTTP's binary mode. It sends nothing and moves no lane.
  */
 import assert from "node:assert/strict";
+import type { Sender } from "../cloudevents/headers.ts";
+import { writeHeaders } from "../cloudevents/headers.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { Verdict } from "../delivery/verdict.ts";
 import { judgeMessage, judgeNotice } from "./answer.ts";
-import type { Sender } from "./event.ts";
-import { writeHeaders } from "./event.ts";
-import type { Outcome } from "./service.ts";
 
 export interface Shipment {
   /** The lanes whose first events it holds, lane after lane. */

@@ -5,13 +5,18 @@
  */
 import { parseConnectionId } from "../../core/connection-id.ts";
 import { CONNECT, type ConnectAnswer as ConnectAnswerFrame } from "../../link/frame.ts";
+import { encodeAttribute } from "../cloudevents/attribute.ts";
+import type { ConnectRules, ConnectVerdict } from "../cloudevents/connect.ts";
+import {
+  judgeConnect,
+  reportVerdict,
+  traceHeaders,
+  unavailable,
+  writeConnectBody,
+} from "../cloudevents/connect.ts";
 import type { Agenda, Appointment } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
-import { encodeAttribute } from "../http/attribute.ts";
-import type { ConnectRules, ConnectVerdict } from "../http/connect.ts";
-import { judgeConnect, reportVerdict, unavailable } from "../http/connect.ts";
-import { traceHeaders, writeConnectBody } from "../http/event.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { Link } from "./link.ts";
 import type { Routes } from "./routes.ts";
@@ -74,6 +79,16 @@ export class Connects {
     observe("connect", nowMs() - startMs);
     wake();
     return reportVerdict(verdict, log, { ...fields, connectionId: request.connectionId });
+  }
+
+  /** Whoever is still asked gets 503: no answer is taken any more. */
+  close(): void {
+    this.isClosing = true;
+    this.retry();
+    for (const question of this.#asked.values()) {
+      this.#answer(question, unavailable("the gateway is closing"));
+    }
+    this.#asked.clear();
   }
 
   /** Whether a service still has to answer over this link. */

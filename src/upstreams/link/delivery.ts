@@ -28,12 +28,12 @@ import {
   STATE,
   type State,
 } from "../../link/frame.ts";
+import { readState } from "../cloudevents/outcome.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import { readDisconnectedBody, TEXT_TYPE } from "../delivery/event.ts";
 import { type Lane, type QueuedEvent, READY } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
 import { KEPT, type Verdict } from "../delivery/verdict.ts";
-import { readState } from "../http/answer.ts";
 import type { UpstreamSink } from "../upstream.ts";
 import { type Link, outOfPlace } from "./link.ts";
 import type { Routes } from "./routes.ts";

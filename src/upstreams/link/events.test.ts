@@ -22,7 +22,7 @@ import {
   SEND_TEXT,
   STATE,
 } from "../../link/frame.ts";
-import { connectRequest } from "../http/fixtures.test.helper.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import { Instance, startBench } from "./fixtures.test.helper.ts";
 
 const hang = () => {};

@@ -34,7 +34,7 @@ import {
 import { FrameSplitter } from "../../link/splitter.ts";
 import { loadBinding } from "../../reactor/binding.ts";
 import { Reactor, type SlotEvents } from "../../reactor/reactor.ts";
-import { RecordingSink, testLimits } from "../http/fixtures.test.helper.ts";
+import { RecordingSink, testLimits } from "../fixtures.test.helper.ts";
 import { LinkUpstream, type LinkUpstreamOptions } from "./link-upstream.ts";
 
 export interface TakenEvent {

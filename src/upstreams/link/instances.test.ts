@@ -11,7 +11,7 @@ import {
   SERVICE_GOODBYE,
   WELCOME,
 } from "../../link/frame.ts";
-import { connectRequest } from "../http/fixtures.test.helper.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import { Instance, startBench } from "./fixtures.test.helper.ts";
 
 const hang = () => {};

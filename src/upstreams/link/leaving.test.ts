@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { until } from "../../../test/support/until.ts";
 import { ACKNOWLEDGE, CLOSE, CONNECT, CONNECT_ANSWER, SERVICE_GOODBYE } from "../../link/frame.ts";
-import { connectRequest } from "../http/fixtures.test.helper.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import { Instance, type ServiceLink, startBench } from "./fixtures.test.helper.ts";
 
 describe("the only instance says goodbye, and events under way on its link", () => {
@@ -59,6 +59,18 @@ test("a connection whose disconnected finds no room leaves no channel behind", a
   const closed = link.of(CLOSE).map(({ channel }) => channel);
   assert.deepEqual(closed, [2, 3]);
   assert.equal(instance.links.length, 1);
+});
+
+test("a client that is still asked about when the time to close is over gets 503", async () => {
+  const instance = await Instance.start();
+  const bench = startBench([instance.url]);
+  instance.intercept = (_link, frame) => frame.type === CONNECT;
+  const answer = bench.upstream.connect(connectRequest, 60_000);
+  await instance.until(() => instance.links[0]?.of(CONNECT).length === 1);
+  await bench.upstream.close(10);
+  const { accepted, ...refusal } = await answer;
+  assert.equal(accepted, false);
+  assert.ok("status" in refusal && refusal.status === 503);
 });
 
 test("a client that is asked about on a link that leaves is asked about on another", async () => {

@@ -184,6 +184,7 @@ export class LinkUpstream implements Upstream {
       });
     }
     this.#lanes.close();
+    this.#connects.close();
     this.#instances.close();
     this.#log.flush();
     this.#agenda.clear();

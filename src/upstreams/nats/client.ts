@@ -58,6 +58,8 @@ export class NatsClient {
   #preparation: object | undefined;
   #retries = 0;
   #retry: Appointment | undefined;
+  /** What the log was told of this outage last; undefined while there is none. */
+  #told: string | undefined;
   /** Dials of the library's own since it lost its connection; it asks twice for each. */
   #redials = 0;
 
@@ -114,10 +116,10 @@ export class NatsClient {
       const sentence =
         "NATS does not let us in; events are held until it does. Look at the token, the user and " +
         "password, or the credentials of this hub's service";
-      this.#failed("error", error, sentence);
+      this.#unavailable("error", error, sentence);
       return;
     }
-    this.#failed("warn", error, "NATS cannot be reached; events are held until it can");
+    this.#unavailable("warn", error, "NATS cannot be reached; events are held until it can");
   }
 
   #opened(connection: NatsConnection): void {
@@ -149,13 +151,14 @@ export class NatsClient {
         this.#isReady = true;
         this.#retries = 0;
         this.#redials = 0;
+        this.#told = undefined;
         this.#parts.log.info({ ...this.#parts.fields }, "connected to NATS");
         this.#parts.ready();
       },
       (error: unknown) => {
         if (this.#preparation !== preparation || this.#isClosed) return;
         const sentence = "NATS is there and cannot be used; events are held until it can";
-        this.#failed("error", error, sentence);
+        this.#unavailable("error", error, sentence);
         this.#again(() => this.#prepare(connection));
       },
     );
@@ -210,6 +213,14 @@ export class NatsClient {
     this.#retries += 1;
     agenda.cancel(this.#retry);
     this.#retry = agenda.at(nowMs() + delayMs, act);
+  }
+
+  /** Once for each cause: it is tried again every two seconds, perhaps for hours. */
+  #unavailable(level: "warn" | "error", error: unknown, sentence: string): void {
+    const told = `${sentence} (${causeOf(error)})`;
+    if (told === this.#told) this.counts.error += 1;
+    else this.#failed(level, error, sentence);
+    this.#told = told;
   }
 
   #failed(level: "warn" | "error", error: unknown, sentence: string): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { headers as natsHeaders } from "@nats-io/transport-node";
-import { judgeConnect } from "../http/connect.ts";
+import { judgeConnect } from "../cloudevents/connect.ts";
 import { outcomeOf } from "./connects.ts";
 
 const RULES = {

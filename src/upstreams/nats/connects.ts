@@ -4,15 +4,20 @@
  */
 import type { Msg } from "@nats-io/transport-node";
 import { errors } from "@nats-io/transport-node";
+import type { ConnectRules } from "../cloudevents/connect.ts";
+import {
+  judgeConnect,
+  reportVerdict,
+  traceHeaders,
+  unavailable,
+  writeConnectBody,
+} from "../cloudevents/connect.ts";
+import type { Sender } from "../cloudevents/headers.ts";
+import type { Outcome } from "../cloudevents/outcome.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { EventIds } from "../delivery/event.ts";
 import { JSON_TYPE } from "../delivery/event.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
-import type { ConnectRules } from "../http/connect.ts";
-import { judgeConnect, reportVerdict, unavailable } from "../http/connect.ts";
-import type { Sender } from "../http/event.ts";
-import { traceHeaders, writeConnectBody } from "../http/event.ts";
-import type { Outcome } from "../http/service.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { NatsClient } from "./client.ts";
 import { causeOf } from "./client.ts";

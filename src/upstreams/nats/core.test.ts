@@ -4,7 +4,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
 import { until } from "../../../test/support/until.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
-import { connectRequest } from "../http/fixtures.test.helper.ts";
+import { connectRequest } from "../fixtures.test.helper.ts";
 import { type Bench, NatsService, startBench } from "./fixtures.test.helper.ts";
 import { partitionOf } from "./subjects.ts";
 

@@ -11,7 +11,7 @@ import { until } from "../../../test/support/until.ts";
 import type { HubLimits, NatsServiceConfiguration } from "../../config/configuration.ts";
 import { makeNonce } from "../../core/connection-id.ts";
 import { TEXT } from "../../core/opcode.ts";
-import { RecordingSink, testLimits } from "../http/fixtures.test.helper.ts";
+import { RecordingSink, testLimits } from "../fixtures.test.helper.ts";
 import { type ReceivedHeaders, readHeaders } from "./headers.ts";
 import type { NatsUpstreamConfiguration } from "./nats-upstream.ts";
 import { NatsUpstream } from "./nats-upstream.ts";

@@ -4,9 +4,9 @@
  */
 import type { MsgHdrs } from "@nats-io/transport-node";
 import { headers } from "@nats-io/transport-node";
+import type { Sender } from "../cloudevents/headers.ts";
+import { writeHeaders } from "../cloudevents/headers.ts";
 import type { ServiceEvent } from "../delivery/event.ts";
-import type { Sender } from "../http/event.ts";
-import { writeHeaders } from "../http/event.ts";
 import type { ConnectionFacts } from "../upstream.ts";
 
 /** By names in lower case. */

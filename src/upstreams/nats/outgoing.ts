@@ -5,9 +5,9 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
 import { errors } from "@nats-io/transport-node";
+import type { Sender } from "../cloudevents/headers.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import { KEPT, type Verdict } from "../delivery/verdict.ts";
-import type { Sender } from "../http/event.ts";
 import { causeOf } from "./client.ts";
 import { writeEventHeaders } from "./headers.ts";
 import type { Subjects } from "./subjects.ts";

@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { BINARY, TEXT } from "../../core/opcode.ts";
-import { isText } from "../http/answer.ts";
+import { isText } from "../cloudevents/outcome.ts";
 import type { UpstreamCommand, UpstreamTarget } from "../upstream.ts";
 import type { ReceivedHeaders } from "./headers.ts";
 import { isAcknowledgement } from "./stream-acknowledgement.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
-import { testLimits } from "../http/fixtures.test.helper.ts";
+import { testLimits } from "../fixtures.test.helper.ts";
 import { checkStreamAtStart } from "./start-check.ts";
 
 async function startWithStream(subjects: string[]): Promise<NatsServer> {

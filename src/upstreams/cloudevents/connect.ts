@@ -1,12 +1,13 @@
 /**
- * What a service's answer to a connect event means for the client's handshake. The answer comes
- * from a peer, so every field is checked; what is wrong is returned as a sentence for the log.
+ * What a connect event asks, and what a service's answer means for the client's handshake, over
+ * every carrier. The answer comes from a peer, so every field is checked; what is wrong is returned
+ * as a sentence for the log.
  */
 import { isUtf8 } from "node:buffer";
 import type { QuietLog } from "../delivery/quiet-log.ts";
-import type { ConnectAnswer } from "../upstream.ts";
-import { describeStatus, isSuccess, readStateChange, TOO_BIG } from "./answer.ts";
-import type { Answer, Outcome } from "./service.ts";
+import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
+import type { Answer, Outcome } from "./outcome.ts";
+import { describeStatus, isSuccess, readStateChange, TOO_BIG } from "./outcome.ts";
 
 export interface ConnectRules {
   /** What the client offered. */
@@ -27,6 +28,32 @@ export interface ConnectVerdict {
 type Fields = Pick<ConnectAnswer & { accepted: true }, "userId" | "groups" | "subprotocol">;
 
 const KNOWN_KEYS = new Set(["userId", "groups", "roles", "subprotocol"]);
+
+export function writeConnectBody(request: ConnectRequest): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      claims: {},
+      query: request.query,
+      headers: request.headers,
+      subprotocols: request.subprotocols,
+      clientCertificates: [],
+      path: request.path,
+      params: request.params,
+      address: request.address,
+    }),
+  );
+}
+
+/** The trace that the client began goes on in the service; W3C Trace Context. */
+export function traceHeaders(request: ConnectRequest): string[] {
+  const headers: string[] = [];
+  for (const name of ["traceparent", "tracestate"]) {
+    const value = request.headers[name]?.join(",");
+    // What is not plain ASCII is no trace, and would be no header either.
+    if (value !== undefined && /^[\x20-\x7e]+$/.test(value)) headers.push(name, value);
+  }
+  return headers;
+}
 
 export function judgeConnect(outcome: Outcome, rules: ConnectRules): ConnectVerdict {
   if (outcome.kind === "none") return unavailable(outcome.cause);

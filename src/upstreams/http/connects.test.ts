@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { judgeConnect } from "../cloudevents/connect.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
-import { judgeConnect } from "./connect.ts";
 import type { Bench } from "./fixtures.test.helper.ts";
 import { startBench } from "./fixtures.test.helper.ts";
 

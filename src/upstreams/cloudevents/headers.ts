@@ -1,9 +1,9 @@
 /**
- * One event as CloudEvents 1.0 in HTTP's binary mode: its header fields, and the bodies that are
- * ours to write. A message's payload is carried as it came. Nothing here sends.
+ * One event as CloudEvents 1.0 in HTTP's binary mode, which NATS has as well: its header fields. A
+ * message's payload is carried as it came. Nothing here sends.
  */
 import type { EventName, ServiceEvent } from "../delivery/event.ts";
-import type { ConnectionFacts, ConnectRequest } from "../upstream.ts";
+import type { ConnectionFacts } from "../upstream.ts";
 import { encodeAttribute } from "./attribute.ts";
 import { signConnection, signEvent } from "./signature.ts";
 
@@ -66,32 +66,6 @@ export function writeHeaders(
     const signed = { id: event.id, type, source, userId, connectionState, body: event.body };
     headers.push("ce-signature", signConnection(sender.signingKeys, facts.connectionId));
     headers.push("headgate-signature", signEvent(key, Math.floor(sentAtMs / 1000), signed));
-  }
-  return headers;
-}
-
-export function writeConnectBody(request: ConnectRequest): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      claims: {},
-      query: request.query,
-      headers: request.headers,
-      subprotocols: request.subprotocols,
-      clientCertificates: [],
-      path: request.path,
-      params: request.params,
-      address: request.address,
-    }),
-  );
-}
-
-/** The trace that the client began goes on in the service; W3C Trace Context. */
-export function traceHeaders(request: ConnectRequest): string[] {
-  const headers: string[] = [];
-  for (const name of ["traceparent", "tracestate"]) {
-    const value = request.headers[name]?.join(",");
-    // What is not plain ASCII is no trace, and would be no header either.
-    if (value !== undefined && /^[\x20-\x7e]+$/.test(value)) headers.push(name, value);
   }
   return headers;
 }
