@@ -49,12 +49,10 @@ export function writeHeaders(
   const source = sourceOf(sender.hub, facts.connectionId);
   const userId = encodeAttribute(facts.userId ?? "");
   const connectionState = encodeAttribute(facts.connectionState ?? "");
-  const headers = [
-    ...["content-type", event.contentType, "webhook-request-origin", sender.origin],
-    ...["ce-specversion", "1.0", "ce-type", type, "ce-source", source, "ce-id", event.id],
-    ...["ce-time", formatTime(event.timeMs), "ce-hub", sender.hub],
-    ...["ce-connectionid", facts.connectionId, "ce-eventname", event.name],
-  ];
+  const headers = ["content-type", event.contentType, "webhook-request-origin", sender.origin];
+  headers.push("ce-specversion", "1.0", "ce-type", type, "ce-source", source, "ce-id", event.id);
+  headers.push("ce-time", formatTime(event.timeMs), "ce-hub", sender.hub);
+  headers.push("ce-connectionid", facts.connectionId, "ce-eventname", event.name);
   if (userId !== "") headers.push("ce-userid", userId);
   if (facts.subprotocol !== undefined) {
     headers.push("ce-subprotocol", encodeAttribute(facts.subprotocol));

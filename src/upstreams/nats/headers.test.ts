@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MsgHdrs } from "@nats-io/transport-node";
 import { EventIds, TEXT_TYPE } from "../delivery/event.ts";
-import { readHeaders, writeEventHeaders } from "./headers.ts";
+import { writeEventHeaders } from "./headers.ts";
 
 const event = {
   name: "message",
@@ -19,11 +20,16 @@ const facts = {
 };
 const sender = { hub: "chat", origin: "gateway.example", signingKeys: ["key"] };
 
+/** What the library gets to send. */
+function linesOf(written: MsgHdrs): string[] {
+  const text = Buffer.from((written as MsgHdrs & { encode(): Uint8Array }).encode()).toString();
+  assert.ok(text.startsWith("NATS/1.0\r\n") && text.endsWith("\r\n\r\n"));
+  return text.split("\r\n").slice(1, -2);
+}
+
 test("an event has its attributes, its content type and its signatures as headers", () => {
-  const written = readHeaders(
-    writeEventHeaders(event, facts, sender, "headgate.push.chat.conn.n.p"),
-  );
-  const all = Object.fromEntries([...written].map(([name, values]) => [name, values.join()]));
+  const lines = linesOf(writeEventHeaders(event, facts, sender, "headgate.push.chat.conn.n.p"));
+  const all = Object.fromEntries(lines.map((line) => line.split(": ")));
   const { "ce-signature": ofConnection, "headgate-signature": ofEvent, ...others } = all;
   assert.match(ofEvent as string, /^t=\d+,v1=[0-9a-f]{64}$/);
   assert.match(ofConnection as string, /^sha256=[0-9a-f]{64}$/);
@@ -46,9 +52,7 @@ test("an event has its attributes, its content type and its signatures as header
 });
 
 test("an event that nobody can answer has no headgate-reply-to", () => {
-  const written = readHeaders(
-    writeEventHeaders(event, facts, sender, undefined, ["tracestate", "a"]),
-  );
-  assert.equal(written.has("headgate-reply-to"), false);
-  assert.deepEqual(written.get("tracestate"), ["a"]);
+  const lines = linesOf(writeEventHeaders(event, facts, sender, undefined, ["tracestate", "a"]));
+  assert.ok(!lines.some((line) => line.startsWith("headgate-reply-to")));
+  assert.equal(lines.at(-1), "tracestate: a");
 });
