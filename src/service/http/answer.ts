@@ -37,3 +37,8 @@ export function rejected(rejection: Rejection): HttpAnswer {
   const wait = retryAfterMs > 0 ? { "retry-after": String(Math.ceil(retryAfterMs / 1000)) } : {};
   return plain(statusOf(rejection), cause, wait);
 }
+
+/** The gateway's next attempt opens a connection: to another instance, or to the next process. */
+export function lastOfConnection(answer: HttpAnswer): HttpAnswer {
+  return { ...answer, headers: { ...answer.headers, connection: "close" } };
+}

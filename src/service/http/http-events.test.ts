@@ -6,7 +6,7 @@ import { until } from "../../../test/support/until.ts";
 import { serve } from "../carriers.test.helper.ts";
 import { TryLater } from "../fault.ts";
 import { createService, type ServiceOptions } from "../service.ts";
-import { asBatch, asRequest, text } from "./requests.test.helper.ts";
+import { asBatch, asRequest, CONNECTED, text } from "./requests.test.helper.ts";
 
 const ID = "AAAAAAAAAAA.AAAAAAAAAA";
 const FACTS = { connectionId: ID, userId: "Zoë", connectionState: "ü" };
@@ -196,6 +196,30 @@ describe("an event", () => {
     assert.equal(second.status, 503);
     finish();
     assert.equal((await first).status, 204);
+  });
+
+  test("is the last one on its connection when the service closes, taken or not", async () => {
+    const { service, url } = await set();
+    let finish = () => {};
+    const begun = new Promise<void>((resolve) => {
+      service.on("message", () => {
+        resolve();
+        return new Promise<void>((done) => {
+          finish = done;
+        });
+      });
+    });
+    const open = await fetch(url, asRequest({ connectionId: "open" }, CONNECTED));
+    assert.equal(open.headers.get("connection"), "keep-alive");
+    const first = fetch(url, asRequest(FACTS, text(1, "a")));
+    await begun;
+    const closed = service.close();
+    const second = await fetch(url, asRequest({ connectionId: "other" }, text(1, "a")));
+    assert.deepEqual([second.status, second.headers.get("connection")], [503, "close"]);
+    finish();
+    const { headers, status } = await first;
+    assert.deepEqual([status, headers.get("connection")], [204, "close"]);
+    await closed;
   });
 });
 

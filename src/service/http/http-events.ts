@@ -8,7 +8,14 @@ import { SHUTTING_DOWN } from "../fault.ts";
 import type { Handlers, ServiceEvent, Taken } from "../handlers.ts";
 import type { ConnectionLines } from "../lines.ts";
 import { isEventSigned } from "../signature.ts";
-import { type HttpAnswer, type HttpRequest, NOTHING, plain, rejected } from "./answer.ts";
+import {
+  type HttpAnswer,
+  type HttpRequest,
+  lastOfConnection,
+  NOTHING,
+  plain,
+  rejected,
+} from "./answer.ts";
 import { answerBatch, parseBatch } from "./batch.ts";
 import { readEvent, writeAnswer, writeConnectAnswer } from "./binary.ts";
 
@@ -42,7 +49,7 @@ export class ServiceEvents {
   early(method: string, header: HttpRequest["header"]): HttpAnswer | undefined {
     if (method === "OPTIONS") return this.#consent(header("webhook-request-origin"));
     if (method !== "POST") return plain(405, "Events come as POST.", { allow: METHODS });
-    if (this.#isClosing) return rejected(SHUTTING_DOWN);
+    if (this.#isClosing) return lastOfConnection(rejected(SHUTTING_DOWN));
     if (this.#underWay >= this.options.requestsMax) {
       const cause = `${this.options.requestsMax} requests are under way`;
       return rejected({ ...SHUTTING_DOWN, cause });
@@ -70,7 +77,8 @@ export class ServiceEvents {
     if (early !== undefined) return early;
     this.#underWay += 1;
     try {
-      return await this.#take(request);
+      const answer = await this.#take(request);
+      return this.#isClosing ? lastOfConnection(answer) : answer;
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
