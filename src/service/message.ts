@@ -2,7 +2,9 @@
  * One message of a client as its handler sees it, over any carrier. The reply and the new state
  * are kept here until the handler is done, and are forgotten where it fails.
  */
+import { isUtf8 } from "node:buffer";
 import { HeadgateError } from "../core/error.ts";
+import { TEXT } from "../core/opcode.ts";
 import { TEXT_BYTES_MAX } from "../link/frame.ts";
 import type { Connection } from "./connection.ts";
 import { type Encoded, encodePayload, type Payload, type PayloadKind } from "./payload.ts";
@@ -98,8 +100,9 @@ export class Message {
   /**
    * Answers the client with one message, which leaves when the handler is done. A string is
    * text, bytes are binary, and `kind` says otherwise: `message.reply(message.bytes, "text")`.
-   * Nothing is sent for an empty one. Throws HG_REPLY_TWICE the second time and
-   * HG_HANDLER_OVER behind the handler's end: `service.push.toConnection` has no such bounds.
+   * Nothing is sent for an empty one. Throws HG_REPLY_NOT_UTF8 for text that is none,
+   * HG_REPLY_TWICE the second time, and HG_HANDLER_OVER behind the handler's end:
+   * `service.push.toConnection` has no bounds like the last two.
    */
   reply(payload: Payload, kind?: PayloadKind): void {
     this.#assertUnderWay("reply");
@@ -109,7 +112,15 @@ export class Message {
         `Message ${this.id} has a reply already; send further ones with push.toConnection.`,
       );
     }
-    this.#reply = encodePayload(payload, kind);
+    const encoded = encodePayload(payload, kind);
+    // On a link it would be a fault, which costs all that is under way there.
+    if (encoded.opcode === TEXT && typeof payload !== "string" && !isUtf8(encoded.bytes)) {
+      throw new HeadgateError(
+        "HG_REPLY_NOT_UTF8",
+        `The reply to message ${this.id} is called text and is not UTF-8; send it as binary.`,
+      );
+    }
+    this.#reply = encoded;
   }
 
   /**

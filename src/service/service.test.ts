@@ -189,6 +189,16 @@ for (const carrier of [...carriers, ...natsCarriers]) {
       assert.deepEqual(codes, ["HG_REPLY_TWICE", "HG_HANDLER_OVER", "HG_HANDLER_OVER"]);
     });
 
+    test("bytes that are called text and are not UTF-8 fail their own message", async () => {
+      const { service, errors, open } = await carrier.set();
+      service.on("message", (message) => message.reply(message.bytes, "text"));
+      const bad = await open(ID).tell(binary(1, Buffer.from([0xff])));
+      assert.deepEqual(bad, [{ kind: "failed" }]);
+      assert.equal(codeOf(errors[0]?.cause), "HG_REPLY_NOT_UTF8");
+      const reply = { isText: true, bytes: Buffer.from("é") };
+      assert.deepEqual(await open(OTHER).tell(text(1, "é")), [{ kind: "taken", reply }]);
+    });
+
     test("a connection's beginning and end are told, around its messages", async () => {
       const { service, open } = await carrier.set();
       const seen: unknown[] = [];
