@@ -137,6 +137,10 @@ export class Message {
           "or keep it in a store by the connection's id.",
       );
     }
+    // Whatever else a program without types hands in would fail where nobody catches it.
+    if (typeof state !== "string") {
+      throw new TypeError(`a connection state is a string, and not ${typeof state}`);
+    }
     if (Buffer.byteLength(state) > TEXT_BYTES_MAX) {
       throw new HeadgateError(
         "HG_STATE_TOO_LONG",

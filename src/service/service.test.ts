@@ -280,9 +280,14 @@ for (const carrier of [...carriers, ...natsCarriers]) {
       for (const path of [...answers.keys(), "refuse"]) {
         assert.equal((await connect(ID, { path: String(path) })).status, 500);
       }
-      service.on("message", (message) => message.reply({ text: "a" } as unknown as string));
+      const wrong = { text: "a" } as unknown as string;
+      service.on("message", (message) => {
+        if (message.number === 1) message.reply(wrong);
+        else message.setConnectionState(Buffer.from("a") as unknown as string);
+      });
       assert.deepEqual(await open(ID).tell(text(1, "a")), [{ kind: "failed" }]);
-      assert.equal(errors.length, answers.length + 2);
+      assert.deepEqual(await open(OTHER).tell(text(2, "a")), [{ kind: "failed" }]);
+      assert.equal(errors.length, answers.length + 3);
       assert.ok(errors.every((error) => codeOf(error) === "HG_HANDLER_FAILED"));
     });
 
