@@ -110,7 +110,9 @@ export function connectOutcome(answer: ConnectAnswer | Refusal | undefined): Con
   if (answer === undefined) {
     return { status: 204, contentType: "", connectionState: "", body: NOTHING };
   }
-  if (typeof answer !== "object" || answer === null) {
+  // Refuse and TryLater are for throwing, and who returns one means the same.
+  if (answer instanceof Error) throw answer;
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
     throw new TypeError(`connect answers with an object or undefined, and not ${answer}`);
   }
   const { connectionState = "", ...fields } = answer;

@@ -251,6 +251,7 @@ for (const carrier of [...carriers, ...natsCarriers]) {
         if (what === "throw") throw request.refuse(403, "no");
         if (what === "later") throw new TryLater();
         if (what === "never") throw new Refuse("never");
+        if (what === "return it") return new Refuse("never") as unknown as undefined;
         if (what === "status") return request.refuse(302);
         throw new Error("out of luck");
       });
@@ -261,6 +262,7 @@ for (const carrier of [...carriers, ...natsCarriers]) {
       assert.deepEqual(await ask("return"), [401, "who?"]);
       assert.deepEqual(await ask("throw"), [403, "no"]);
       assert.deepEqual(await ask("never"), [400, "never"]);
+      assert.deepEqual(await ask("return it"), [400, "never"]);
       assert.deepEqual(await ask("later"), [503, ""]);
       assert.equal(errors.length, 0);
       assert.deepEqual(await ask("error"), [500, ""]);
@@ -271,7 +273,7 @@ for (const carrier of [...carriers, ...natsCarriers]) {
 
     test("what a program without types gets wrong is a failure, and lets nobody in", async () => {
       const { service, errors, open, connect } = await carrier.set();
-      const answers: unknown[] = [false, null, "ann", { connectionState: 1 }];
+      const answers: unknown[] = [false, null, "ann", [], new Error("no"), { connectionState: 1 }];
       answers.push({ connectionState: "x".repeat(65_536) });
       service.on("connect", (request) => {
         if (request.path === "refuse") return request.refuse(400, "", "text\n");
