@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { PING } from "../../link/frame.ts";
 import { createService, type Service } from "../service.ts";
+import { LinkPeer } from "./link-peer.test.helper.ts";
 
 function create(): Service {
   const service = createService({ hub: "chat", closeTimeoutMs: 1000 });
@@ -36,4 +39,20 @@ describe("an address for links", () => {
     }
     await assert.rejects(service.push.toAll("a"), { code: "HG_PUSH_UNCONFIGURED" });
   });
+});
+
+test("a link that has ended takes nothing of what was on its way, and tells of no fault", async () => {
+  const errors: Error[] = [];
+  const service = createService({ hub: "chat", onError: (error) => errors.push(error) });
+  service.on("connect", () => assert.fail("it was asked"));
+  const { port } = await service.listenLink(0);
+  const peer = await LinkPeer.open(port as number);
+  peer.socket.allowHalfOpen = true;
+  const closed = service.close();
+  await once(peer.socket, "end");
+  peer.connect(7, "AAAAAAAAAAA.c", {});
+  peer.send({ type: PING, token: 9 });
+  peer.socket.end();
+  await closed;
+  assert.deepEqual(errors, []);
 });

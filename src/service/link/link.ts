@@ -157,6 +157,8 @@ export class Link {
   }
 
   #receive(chunk: Buffer): void {
+    // It crossed our end, and cannot be answered: the gateway asks elsewhere.
+    if (this.#socket.writableEnded) return;
     this.#chunk = chunk;
     const fault = this.#output.gather(() =>
       this.#splitter.push(chunk, 0, chunk.length, this.#visit),
