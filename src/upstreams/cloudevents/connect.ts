@@ -157,7 +157,7 @@ function readName(
   faults: string[],
 ): string | undefined {
   if (value === undefined || value === null || value === "") return undefined;
-  return isName(value, field, bytesMax, faults) ? value : undefined;
+  return isName(value, field, bytesMax, faults) ? wellFormed(value) : undefined;
 }
 
 /** Without those that stand in it twice. */
@@ -168,7 +168,12 @@ function readNames(value: unknown, field: string, bytesMax: number, faults: stri
     return [];
   }
   const names = value.filter((name, index) => isName(name, `${field}[${index}]`, bytesMax, faults));
-  return [...new Set<string>(names)];
+  return [...new Set<string>(names.map(wellFormed))];
+}
+
+/** JSON can say half of a surrogate pair, and no event and no push could name who has one. */
+function wellFormed(name: string): string {
+  return name.toWellFormed();
 }
 
 function isName(
