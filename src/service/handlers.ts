@@ -55,6 +55,13 @@ export class Handlers {
         `There is no event "${name}"; handlers are for ${names.join(", ")}.`,
       );
     }
+    // Without one every event is taken, and nobody handles it: a misspelt name would do that.
+    if (typeof handler !== "function") {
+      throw new HeadgateError(
+        "HG_HANDLER_MISSING",
+        `The handler for "${name}" is no function, but ${handler}.`,
+      );
+    }
     if (this.#table[name] !== undefined) {
       throw new HeadgateError(
         "HG_HANDLER_TWICE",

@@ -357,6 +357,8 @@ describe("a service", () => {
     const service = createService({ hub: "chat" }).on("message", () => {});
     assert.throws(() => service.on("message", () => {}), { code: "HG_HANDLER_TWICE" });
     assert.throws(() => service.on("massage" as "message", () => {}), { code: "HG_UNKNOWN_EVENT" });
+    const missing = undefined as unknown as () => void;
+    assert.throws(() => service.on("connected", missing), { code: "HG_HANDLER_MISSING" });
   });
 
   test("says which option makes no sense", () => {
