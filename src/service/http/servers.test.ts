@@ -153,3 +153,11 @@ test("a server without a listener of its own answers 404 elsewhere", async () =>
   assert.equal((await fetch(`${url}/else`)).status, 404);
   assert.equal((await fetch(`${url}/events?a=1`, { method: "OPTIONS" })).status, 200);
 });
+
+test("a path that no request can have is refused", () => {
+  const service = createService({ hub: "chat" });
+  for (const path of ["events", "", "/events?key=1", "http://127.0.0.1/events", undefined]) {
+    const refused = { code: "HG_SERVICE_OPTIONS", message: /such as \/events/ };
+    assert.throws(() => service.listenHttp(createServer(), path as string), refused);
+  }
+});

@@ -38,6 +38,13 @@ export function nodeHandler(events: ServiceEvents): NodeHandler {
 
 /** Other listeners of the server have whatever is not for `path`; without one, that is 404. */
 export function attachTo(server: Server, path: string, handler: NodeHandler): void {
+  if (typeof path !== "string" || !/^\/[^?#]*$/.test(path)) {
+    const sentence = "is no path; give the one of the gateway's service URL, such as /events";
+    throw new HeadgateError(
+      "HG_SERVICE_OPTIONS",
+      `listenHttp: ${JSON.stringify(path)} ${sentence}.`,
+    );
+  }
   const others = server.listeners("request") as NodeHandler[];
   server.removeAllListeners("request");
   server.on("request", (request, response) => {
