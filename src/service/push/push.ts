@@ -136,7 +136,7 @@ export class Push {
   }
 
   async #about(verb: Verb, about: Target, group: string | undefined): Promise<PushResult> {
-    if (group !== undefined) checkName(group);
+    if (verb === "join" || verb === "leave") checkName(group ?? "");
     const more = { argument: group ?? "" };
     if ("connection" in about) return this.#call(verb, "connection", about.connection, more);
     if ("user" in about) return this.#call(verb, "user", about.user, more);
@@ -149,11 +149,11 @@ export class Push {
     name: string,
     more: Partial<Pick<Call, "argument" | "pushId" | "excluded" | "payload">>,
   ): Promise<PushResult> {
+    const { argument = "", excluded = [], payload, pushId = "" } = more;
     if (target !== "all") checkName(name);
-    for (const text of [more.argument, more.pushId, ...(more.excluded ?? [])]) checkText(text);
-    if ((more.excluded?.length ?? 0) > TEXT_BYTES_MAX) throw invalid("too many are excluded");
-    const empty = { argument: "", pushId: "", excluded: [], payload: undefined };
-    return this.#carrier().call({ ...empty, ...more, verb, target, name });
+    for (const text of [argument, pushId, ...excluded]) checkText(text);
+    if (excluded.length > TEXT_BYTES_MAX) throw invalid("too many are excluded");
+    return this.#carrier().call({ argument, excluded, payload, pushId, verb, target, name });
   }
 }
 
@@ -162,8 +162,10 @@ function checkName(name: string): void {
   checkText(name);
 }
 
-function checkText(text: string | undefined): void {
-  if (text === undefined || Buffer.byteLength(text) <= TEXT_BYTES_MAX) return;
+function checkText(text: string): void {
+  // A program without types may name nobody: join({ usr: "ann" }, "lobby").
+  if (typeof text !== "string") throw invalid(`a name in it is no string, but ${typeof text}`);
+  if (Buffer.byteLength(text) <= TEXT_BYTES_MAX) return;
   throw invalid(`a name has more than ${TEXT_BYTES_MAX} bytes`);
 }
 

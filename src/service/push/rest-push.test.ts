@@ -131,3 +131,16 @@ test("an address with a path keeps it", async () => {
   await push.toAll("a");
   assert.equal(asked[0]?.line, "POST /gateway/api/hubs/chat/:send");
 });
+
+test("what cannot be pushed says why, and nothing is asked", async () => {
+  const { asked, push } = await set(counts);
+  const invalid = { code: "HG_PUSH_INVALID" };
+  for (const pushId of ["a\nb", "\u{1f600}"])
+    await assert.rejects(push.toAll("a", { pushId }), invalid);
+  const nobody = undefined as unknown as string;
+  await assert.rejects(push.toUser(nobody, "a"), invalid);
+  await assert.rejects(push.join({ usr: "ann" } as never, "lobby"), invalid);
+  await assert.rejects(push.leave({ user: "ann" }, nobody), invalid);
+  await assert.rejects(push.toAll("a", { excluded: [nobody] }), invalid);
+  assert.equal(asked.length, 0);
+});

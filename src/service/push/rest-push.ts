@@ -2,7 +2,12 @@
  * Pushes over the gateway's REST API, as docs/rest-api.md has it, on connections that are kept.
  * Nothing is tried again: whether a push may come twice is for its caller to say.
  */
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
+import {
+  Agent as HttpAgent,
+  type IncomingMessage,
+  request as requestHttp,
+  validateHeaderValue,
+} from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { urlToHttpOptions } from "node:url";
 import { HeadgateError } from "../../core/error.ts";
@@ -73,7 +78,7 @@ export class RestPush implements PushCarrier {
     if (payload !== undefined) {
       headers["content-type"] = payload.opcode === TEXT ? "text/plain" : "application/octet-stream";
     }
-    if (call.pushId !== "") headers["headgate-push-id"] = call.pushId;
+    if (call.pushId !== "") headers["headgate-push-id"] = checkId(call.pushId);
     const send = this.#base.protocol === "https:" ? requestHttps : requestHttp;
     // Not by way of a URL: it would take a user named ".." for a step up.
     const to = { ...urlToHttpOptions(this.#base), path: `${this.#prefix}${path}` };
@@ -119,6 +124,16 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
   }
   const text = Buffer.concat(chunks).toString();
   return { status: response.statusCode ?? 0, headers: response.headers, text };
+}
+
+function checkId(pushId: string): string {
+  try {
+    validateHeaderValue("headgate-push-id", pushId);
+    return pushId;
+  } catch (cause) {
+    const message = "This cannot be pushed: its pushId does not fit into a header; use ASCII.";
+    throw new HeadgateError("HG_PUSH_INVALID", message, { cause });
+  }
 }
 
 const kinds = { connection: "connections", user: "users", group: "groups" } as const;
