@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
+import { unreadableHeaders } from "../../../test/support/unreadable-headers.ts";
 import { partitionOf } from "../../upstreams/nats/subjects.ts";
 import { Refuse } from "../fault.ts";
 import { CONNECTED, DISCONNECTED, text } from "../http/requests.test.helper.ts";
@@ -125,6 +126,18 @@ describe("a service over core NATS", { skip: natsMissing }, () => {
     gateway.publish({ connectionId: ID }, text(2, "b"));
     await gateway.until(() => seen.length === 2, "both");
     assert.deepEqual(codesOf(errors), ["HG_NATS_UNSENT"]);
+  });
+
+  test("refuses what has a header whose name none may have, and goes on", async () => {
+    const { errors, gateway, seen } = await setNats({ prepare: watch });
+    const { connection, subjects } = gateway;
+    const headers = unreadableHeaders();
+    const answer = await connection.request(subjects.connect, "{}", { headers, timeout: 10_000 });
+    assert.equal(answer.headers?.get("headgate-status"), "401");
+    connection.publish(subjects.message(ID), "x", { headers });
+    gateway.publish({ connectionId: ID }, text(1, "a"));
+    await gateway.until(() => seen.length === 1, "the next one");
+    assert.deepEqual(codesOf(errors), Array(2).fill("HG_EVENT_REFUSED"));
   });
 
   test("says when its connection was closed, and closes without it", async () => {

@@ -22,8 +22,19 @@ export interface Reader {
 /** By names in lower case: a server or a bridge may have written them otherwise. */
 export type HeaderMap = ReadonlyMap<string, string>;
 
-export function headersOf({ headers }: Received): HeaderMap {
+/**
+ * None where they cannot be read. The library reads them when they are asked for, and throws at a
+ * name that no header may have; thrown out of the callback of a subscription, that would end its
+ * reading of the whole connection.
+ */
+export function headersOf(received: Received): HeaderMap {
   const read = new Map<string, string>();
+  let headers: MsgHdrs | undefined;
+  try {
+    headers = received.headers;
+  } catch {
+    return read;
+  }
   if (headers === undefined) return read;
   for (const [name, values] of headers) {
     const key = name.toLowerCase();
@@ -41,6 +52,7 @@ export function readReceived(
   { hub, keys }: Reader,
   atMs: number,
 ): ServiceEvent | ConnectRequest | string {
+  if (headers.size === 0) return "it has no headers, or one whose name none may have";
   const { data } = received;
   const body = Buffer.from(data.buffer, data.byteOffset, data.length);
   const header = (name: string) => headers.get(name);

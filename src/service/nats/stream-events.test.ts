@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
+import { unreadableHeaders } from "../../../test/support/unreadable-headers.ts";
 import { partitionOf } from "../../upstreams/nats/subjects.ts";
 import { Refuse, TryLater } from "../fault.ts";
 import { CONNECTED, DISCONNECTED, text } from "../http/requests.test.helper.ts";
@@ -76,6 +77,17 @@ describe("a service over JetStream", { skip: natsMissing }, () => {
     assert.deepEqual(gateway.acknowledged.get(sequence), ["+TERM not this"]);
     const [pushed] = gateway.pushed;
     assert.equal(pushed?.message.headers?.get("headgate-action"), "close");
+  });
+
+  test("refuses what has a header whose name none may have, and goes on", async () => {
+    const { errors, gateway, saw, service } = await setStream();
+    service.on("message", () => saw("a message"));
+    const { connection, subjects } = gateway;
+    connection.publish(subjects.message("A.1"), "x", { headers: unreadableHeaders() });
+    const sequence = await gateway.store(facts, text(1, "a"));
+    await gateway.until(() => gateway.isSettled(sequence), "the next one");
+    assert.deepEqual(codesOf(errors), ["HG_EVENT_REFUSED"]);
+    assert.match(gateway.acknowledged.get(sequence - 1)?.at(-1) ?? "", /^\+TERM/);
   });
 
   test("that follows one that died gets what it had in order, then newer ones", async () => {

@@ -159,7 +159,7 @@ function writeReply(reply: ConnectReply): { body: string; headers: MsgHdrs } {
 }
 
 function readEvent(written: MsgHdrs | undefined, data: Uint8Array): ReceivedEvent {
-  const headers = readHeaders(written);
+  const headers = readHeaders({ headers: written }) ?? new Map<string, string[]>();
   const attribute = (name: string) => {
     const [value] = headers.get(`ce-${name}`) ?? [];
     return value === undefined ? undefined : decodeAttribute(value);

@@ -95,7 +95,8 @@ export function outcomeOf(
   answer: Pick<Msg, "headers" | "data">,
   bytesMax: number,
 ): Outcome | string {
-  const headers = readHeaders(answer.headers);
+  const headers = readHeaders(answer);
+  if (headers === undefined) return "a header of the answer has a name that none may have";
   const body = Buffer.from(answer.data.buffer, answer.data.byteOffset, answer.data.length);
   if (headers.size === 0 && isAcknowledgement(body)) {
     return "a stream stores connect events and answers them; take their subject out of it";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
+import { unreadableHeaders } from "../../../test/support/unreadable-headers.ts";
 import { until } from "../../../test/support/until.ts";
 import { BINARY, TEXT } from "../../core/opcode.ts";
 import { connectRequest } from "../fixtures.test.helper.ts";
@@ -252,6 +253,16 @@ describe("pushes over NATS", { skip: natsMissing }, () => {
     await until(() => bench.sink.count("execute") === 1);
     assert.equal(bench.upstream.counts().pushes.unusable, 2);
     assert.ok(bench.log.has("error", "headgate-action is"));
+  });
+
+  test("with a header whose name none may have cost nothing but themselves", async () => {
+    const { bench, service } = await startBoth();
+    const headers = unreadableHeaders();
+    service.connection.publish("headgate.push.chat.all", "x", { headers });
+    service.push("all", "good");
+    await until(() => bench.sink.count("execute") === 1);
+    assert.equal(bench.upstream.counts().pushes.unusable, 1);
+    assert.ok(bench.log.has("error", "a character that none may have"));
   });
 
   test("under way are bounded: the next ones are dropped, counted and logged", async () => {

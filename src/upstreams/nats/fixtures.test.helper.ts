@@ -39,7 +39,7 @@ export class NatsService {
     connection.subscribe("headgate.event.chat.>", {
       callback: (error, message) => {
         if (error !== null) throw error;
-        const read = readHeaders(message.headers);
+        const read = readHeaders(message) ?? new Map<string, string[]>();
         const attribute = (name: string) => read.get(name)?.[0] ?? "";
         const event = {
           subject: message.subject,

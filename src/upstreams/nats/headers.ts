@@ -54,8 +54,22 @@ export function writeEventHeaders(
   return written as unknown as MsgHdrs;
 }
 
-export function readHeaders(received: MsgHdrs | undefined): ReceivedHeaders {
-  if (received === undefined) return NONE;
+/**
+ * Undefined where they cannot be read. The library reads them when they are asked for, and throws
+ * at a name that no header may have; thrown out of the callback of a subscription, that would end
+ * its reading of the whole connection.
+ */
+export function readHeaders(message: { readonly headers?: MsgHdrs | undefined }) {
+  let received: MsgHdrs | undefined;
+  try {
+    received = message.headers;
+  } catch {
+    return undefined;
+  }
+  return received === undefined ? NONE : byName(received);
+}
+
+function byName(received: MsgHdrs): ReceivedHeaders {
   const read = new Map<string, string[]>();
   for (const [name, values] of received) {
     const key = name.toLowerCase();

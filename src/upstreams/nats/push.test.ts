@@ -16,7 +16,7 @@ function read(
 ): ReadPush {
   const headers = natsHeaders();
   for (const [name, value] of pairs) headers.append(name, value);
-  return readPush(target, readHeaders(headers), Buffer.from(payload), RULES);
+  return readPush(target, readHeaders({ headers }), Buffer.from(payload), RULES);
 }
 
 function commandOf(pairs: [string, string][], payload?: string, target?: UpstreamTarget) {
@@ -26,7 +26,7 @@ function commandOf(pairs: [string, string][], payload?: string, target?: Upstrea
 }
 
 test("a push without headers is one binary message", () => {
-  const push = readPush({ kind: "all" }, readHeaders(undefined), Buffer.from("hi"), RULES);
+  const push = readPush({ kind: "all" }, readHeaders({}), Buffer.from("hi"), RULES);
   assert.deepEqual(push, {
     kind: "command",
     command: {

@@ -23,10 +23,11 @@ const REASON_BYTES_MAX = 123;
 
 export function readPush(
   target: UpstreamTarget | undefined,
-  headers: ReceivedHeaders,
+  headers: ReceivedHeaders | undefined,
   bytes: Uint8Array,
   rules: PushRules,
 ): ReadPush {
+  if (headers === undefined) return unusable("a header's name has a character that none may have");
   if (target === undefined) return unusable("its subject names nobody: a token is no name");
   if (headers.size === 0 && target.kind === "connection" && isAcknowledgement(bytes)) {
     return unusable(

@@ -62,12 +62,13 @@ export class Pushes {
   #received(message: Msg): void {
     const { sink, subjects, rules, log, fields } = this.#parts;
     const { subject, data: bytes } = message;
-    if (message.headers?.code === NO_RESPONDERS && bytes.length === 0) {
+    const headers = readHeaders(message);
+    if (headers !== undefined && message.headers?.code === NO_RESPONDERS && bytes.length === 0) {
       this.unheard += 1;
       log.say("warn", fields, "no service has subscribed to this hub's messages: they are lost");
       return;
     }
-    const push = readPush(subjects.targetOf(subject), readHeaders(message.headers), bytes, rules);
+    const push = readPush(subjects.targetOf(subject), headers, bytes, rules);
     if (push.kind === "unusable") {
       this.counts.unusable += 1;
       const sentence = "a push over NATS cannot be used and does nothing";
