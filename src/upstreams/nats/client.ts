@@ -89,6 +89,15 @@ export class NatsClient {
     this.#prepare(this.#connection);
   }
 
+  /** The same, but that it is ready meanwhile, and stays so where nothing is amiss. */
+  look(): void {
+    const connection = this.ready;
+    if (connection === undefined) return;
+    this.#parts.prepare(connection).catch(() => {
+      if (this.#connection === connection) this.check();
+    });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#isReady = false;

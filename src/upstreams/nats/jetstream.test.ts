@@ -200,6 +200,7 @@ describe("events over JetStream", { skip: natsMissing }, () => {
     for (const text of ["one", "two", "three"]) bench.say(1, text);
     await until(() => bench.upstream.counts().heldConnections === 1);
     assert.equal(bench.sink.count("acknowledged", 1), 2);
+    assert.ok(bench.log.has("error", "maximum messages exceeded"));
     await manager.streams.purge("headgate");
     await until(() => bench.sink.count("acknowledged", 1) === 3);
     assert.deepEqual(
@@ -219,6 +220,42 @@ describe("events over JetStream", { skip: natsMissing }, () => {
       (await stored(bench.server)).map(({ text }) => text),
       ["1:4"],
     );
+  });
+
+  test("are held while a service or another stream answers in their stream's place", async () => {
+    const bench = await startBench({ service: STORED });
+    await flood(bench, 1, 3);
+    const manager = await jetstreamManager(await bench.server.connect());
+    await manager.streams.delete("headgate");
+    const service = await NatsService.start(bench.server);
+    service.respond = ({ message }) => message.respond('{"ok":true}');
+    bench.say(1, "1:4");
+    const told = await bench.log.find(/the stream does not store events/);
+    assert.match(String(told[0]?.fields.cause), /what answers is not the stream "headgate"/);
+    // It was looked at then, and made anew.
+    service.respond = () => {};
+    await until(() => bench.sink.count("acknowledged", 1) === 4);
+    const texts = (await stored(bench.server)).map(({ text }) => text);
+    assert.deepEqual(texts, ["1:4"]);
+    await manager.streams.delete("headgate");
+    await manager.streams.add({ name: "another", subjects: ["headgate.event.>"] });
+    bench.say(1, "1:5");
+    await until(() => bench.upstream.counts().isDown);
+    await bench.log.find(/NATS is there and cannot be used/);
+    assert.equal(bench.sink.count("acknowledged", 1), 4);
+  });
+
+  test("of a stream that acknowledges no more are held, and the log says so", async () => {
+    const bench = await startBench({ service: STORED, limits: QUICK });
+    await flood(bench, 1, 1);
+    const manager = await jetstreamManager(await bench.server.connect());
+    await manager.streams.update("headgate", { no_ack: true });
+    bench.say(1, "1:2");
+    await bench.log.find(/NATS is there and cannot be used/);
+    assert.ok(bench.log.has("error", "it acknowledges nothing"));
+    await manager.streams.update("headgate", { no_ack: false });
+    await until(() => bench.sink.count("acknowledged", 1) === 2);
+    assertWhole(await stored(bench.server), 1, 2);
   });
 
   test("over the max_msg_size of their stream are too big as well", async () => {

@@ -129,7 +129,11 @@ export class NatsUpstream implements Upstream {
     this.#client = client;
     const outgoing = (event: QueuedEvent, lane: Lane) => outgoingOf(event, lane, subjects, sender);
     this.#delivery = stored
-      ? new StreamDelivery({ lanes, ready, client, outgoing, limits, observe, wake })
+      ? new StreamDelivery({
+          ...{ lanes, ready, client, outgoing, limits, observe, wake, fields },
+          log: quietLog,
+          stream: service.stream,
+        })
       : new CoreDelivery({ lanes, ready, client, outgoing, log: quietLog, fields, wake });
     this.#connects = new Connects({
       ...{ client, sender, ids: this.#ids, rules: configuration, log: quietLog, fields },

@@ -3,13 +3,14 @@
  * connection one is under way at a time, so that a retry cannot be overtaken; its id lets the
  * stream leave out what it has already.
  */
-import { jetstream } from "@nats-io/jetstream";
+import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { HubLimits } from "../../config/configuration.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import { Inflight } from "../delivery/inflight.ts";
 import type { Lane, QueuedEvent } from "../delivery/lane.ts";
 import type { Lanes } from "../delivery/lanes.ts";
+import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { ReadyLanes } from "../delivery/ready-lanes.ts";
 import type { Verdict } from "../delivery/verdict.ts";
 import type { NatsClient } from "./client.ts";
@@ -19,12 +20,19 @@ export interface StreamDeliveryParts {
   lanes: Lanes;
   ready: ReadyLanes;
   client: NatsClient;
+  /** The stream's name. */
+  stream: string;
+  log: QuietLog;
+  fields: object;
   outgoing: (event: QueuedEvent, lane: Lane) => Outgoing;
   limits: Pick<HubLimits, "holdTimeoutMs" | "serviceTimeoutMs" | "serviceInflightMax">;
   observe: (event: QueuedEvent["name"], durationMs: number) => void;
   /** Something may begin that could not before. */
   wake: () => void;
 }
+
+/** A stream that does not answer as it should is looked at no more often than that. */
+const LOOK_INTERVAL_MS = 5000;
 
 interface Shipment {
   lane: Lane;
@@ -43,6 +51,9 @@ export class StreamDelivery {
   readonly #inflight: Inflight;
   /** Published and not answered; what is not in here any more is settled. */
   readonly #shipments = new Set<Shipment>();
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  /** What the log was told last of events that are not stored; undefined while they are. */
+  #told: string | undefined;
 
   constructor(parts: StreamDeliveryParts) {
     this.#parts = parts;
@@ -80,12 +91,47 @@ export class StreamDelivery {
     jetstream(connection)
       .publish(subject, body, options)
       .then(
-        () => this.#answered(shipment, PUBLISHED),
-        (error: unknown) => {
-          if (isNobodyThere(error)) this.#parts.client.check();
-          this.#answered(shipment, judgeError(error));
+        ({ stream }) => {
+          if (stream === this.#parts.stream) this.#stored(shipment);
+          else this.#unstored(shipment, anothersAnswer(this.#parts.stream));
         },
+        (error: unknown) => this.#unstored(shipment, error),
       );
+  }
+
+  #stored(shipment: Shipment): void {
+    this.#told = undefined;
+    this.#answered(shipment, PUBLISHED);
+  }
+
+  /** It may be that the stream is gone, or was changed: then the client is not ready any more. */
+  #unstored(shipment: Shipment, error: unknown): void {
+    const { client, lanes, stream } = this.#parts;
+    if (!this.#shipments.has(shipment)) return;
+    if (isNobodyThere(error)) client.check();
+    // The library reads as JSON what came, whoever sent it.
+    const isUnread = error instanceof SyntaxError || error instanceof TypeError;
+    const verdict = judgeError(isUnread ? anothersAnswer(stream) : error);
+    const isHeld = this.#shipments.has(shipment) && verdict.kind === "held";
+    this.#answered(shipment, verdict);
+    if (!isHeld || lanes.isClosed) return;
+    this.#tell(verdict.cause);
+    // What the stream itself refuses, it is there for.
+    if (!(error instanceof JetStreamApiError)) this.#look();
+  }
+
+  #tell(cause: string): void {
+    const { fields, log, stream } = this.#parts;
+    const sentence = "the stream does not store events; they are held until it does";
+    if (cause !== this.#told) log.say("error", { ...fields, stream, cause }, sentence);
+    this.#told = cause;
+  }
+
+  #look(): void {
+    const now = nowMs();
+    if (now - this.#lookedMs < LOOK_INTERVAL_MS) return;
+    this.#lookedMs = now;
+    this.#parts.client.look();
   }
 
   /** An answer to what was settled when the connection was lost comes too late. */
@@ -113,4 +159,9 @@ export class StreamDelivery {
     const leftMs = Math.ceil(heldSinceMs + holdTimeoutMs - now);
     return Math.max(1, Math.min(serviceTimeoutMs, leftMs));
   }
+}
+
+/** Who subscribes to the subject can answer as well, and another stream may have been given it. */
+function anothersAnswer(stream: string): Error {
+  return new Error(`what answers is not the stream "${stream}"; a service or another stream does`);
 }
