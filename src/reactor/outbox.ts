@@ -5,12 +5,10 @@
 import type { Budget } from "../core/budget.ts";
 import { CHAIN_END, CHAIN_FIN, ENTRY_STRIDE, type Poller } from "./binding.ts";
 import { BROKEN, CLOSED, FINISHING, QUEUED, type SlotTable } from "./slot-table.ts";
-import { type Block, WriteQueue } from "./write-queue.ts";
+import { type Block, isDroppable, PACKED_BYTES_MAX, WriteQueue } from "./write-queue.ts";
 
 /** From here on a block is written by itself; smaller ones are gathered into one write. */
 const GATHER_BYTES = 64 << 10;
-/** RFC 6455, 5.2: the bit that tells control frames from messages, and HTTP's `H` has it too. */
-const CONTROL_BIT = 0x08;
 
 interface OutboxOptions {
   poller: Poller;
@@ -262,7 +260,7 @@ export class Outbox {
   #sendBehind(slot: number, offset: number, length: number): void {
     const flags = this.#slots.flags[slot] as number;
     if ((flags & (BROKEN | CLOSED | FINISHING)) !== 0) return;
-    this.#enqueue(slot, this.#blockOf(offset, length), 0);
+    this.#keep(slot, offset, length, 0);
   }
 
   #sendEntries(): void {
@@ -292,7 +290,7 @@ export class Outbox {
       const length = this.#entries[entry * ENTRY_STRIDE + 1] as number;
       let at = offset;
       for (const frameBytes of this.#joined.get(offset) ?? [length]) {
-        if (sent < frameBytes) this.#enqueue(slot, this.#blockOf(at, frameBytes), sent);
+        if (sent < frameBytes) this.#keep(slot, at, frameBytes, sent);
         sent = Math.max(0, sent - frameBytes);
         at += frameBytes;
       }
@@ -317,23 +315,38 @@ export class Outbox {
     const known = this.#blocks.get(offset);
     if (known !== undefined) return known;
     const bytes = this.#arena.slice(offset, offset + length);
-    const droppable = ((bytes[0] as number) & CONTROL_BIT) === 0;
+    const droppable = isDroppable(bytes[0] as number);
     const block: Block = { bytes, references: 0, droppable };
     this.#blocks.set(offset, block);
     return block;
   }
 
-  #enqueue(slot: number, block: Block, sent: number): void {
-    let queue = this.#queues.get(slot);
-    if (queue === undefined) {
-      queue = new WriteQueue(this.#options.tick());
-      this.#queues.set(slot, queue);
-      this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | QUEUED;
-      this.#options.setWriteInterest(slot, true);
-      this.#options.queued(slot);
+  /** Bytes of the arena that the slot's socket does not take, but for so many of them. */
+  #keep(slot: number, offset: number, length: number, sent: number): void {
+    if (length > PACKED_BYTES_MAX) {
+      this.#enqueue(slot, this.#blockOf(offset, length), sent);
+      return;
     }
+    const queue = this.#queueOf(slot);
+    this.#options.budget.charge("queued", length);
+    queue.pack(this.#arena, offset, length, sent);
+  }
+
+  #enqueue(slot: number, block: Block, sent: number): void {
+    const queue = this.#queueOf(slot);
     if (block.references === 0) this.#options.budget.charge("queued", block.bytes.length);
     queue.push(block, sent);
+  }
+
+  #queueOf(slot: number): WriteQueue {
+    let queue = this.#queues.get(slot);
+    if (queue !== undefined) return queue;
+    queue = new WriteQueue(this.#options.tick());
+    this.#queues.set(slot, queue);
+    this.#slots.flags[slot] = (this.#slots.flags[slot] as number) | QUEUED;
+    this.#options.setWriteInterest(slot, true);
+    this.#options.queued(slot);
+    return queue;
   }
 
   readonly #release = (block: Block): void => {
