@@ -99,6 +99,28 @@ describe("a bomb of 6 MB that would become 1 GiB", () => {
   });
 });
 
+test("nobody waits for all the messages that one read of a client becomes", async () => {
+  const { gateway, port, stop } = await startInProcess({ hub: ECHO });
+  const client = await RawClient.open(port, "/", OFFER);
+  const small = clientFrame(BINARY | RSV1, deflateMessage(Buffer.alloc(131_072)));
+  const count = Math.floor((512 << 10) / small.length);
+  assert.ok(count > 3000, `${count} messages`);
+  client.send(Buffer.concat(Array(count).fill(small)));
+  let received = 0;
+  let most = 0;
+  while (received < count) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const { main } = gateway.counts().hubs;
+    const now = main?.messagesReceivedTotal ?? 0;
+    most = Math.max(most, now - received);
+    received = now;
+  }
+  assert.ok(most < 1000, `${most} messages in one iteration of the event loop`);
+  await client.until(() => client.frames.length === count, "all answers");
+  client.destroy();
+  await stop();
+});
+
 test("a connection that has used compression has no codec of its own", async () => {
   const [gateway, pid] = await startProcess("{}");
   const count = 1000;

@@ -41,6 +41,12 @@ const TOO_MANY_CONTROL_FRAMES: Violation = Object.freeze({
   sentence: "more control frames than the limit of the gateway",
 });
 
+/**
+ * In a turn messages are inflated for so long; what is left waits for the next iteration of the
+ * event loop. A read of 512 KiB may hold 3,600 messages that become 128 KiB each.
+ */
+const INFLATING_MS = 4;
+
 export class Reception {
   readonly #reactor: Reactor;
   readonly #connections: ConnectionTable;
@@ -53,6 +59,8 @@ export class Reception {
   readonly #receiver: Receiver;
   /** Connections that wait until the buffers have room again. */
   readonly #strained = new Set<number>();
+  /** When this turn's first message was inflated, or assembled; 0 for none. */
+  #inflatingSinceMs = 0;
 
   constructor(parts: {
     reactor: Reactor;
@@ -82,6 +90,10 @@ export class Reception {
   received(slot: number, offset: number, end: number): void {
     const { phases, activeTicks, deflateWindowBits } = this.#connections;
     activeTicks[slot] = this.#reactor.tick;
+    if (deflateWindowBits[slot] !== 0 && this.#isInflatingOver()) {
+      this.#postpone(slot, offset, end);
+      return;
+    }
     const before = this.#connections.unfinished(slot);
     this.#receiver.begin(before, deflateWindowBits[slot] !== 0);
     let at = offset;
@@ -102,7 +114,7 @@ export class Reception {
     if (this.#connections.pauses[slot] !== 0) {
       this.#reactor.pause(slot);
       if (at < end) this.#reactor.park(slot, at, end);
-    }
+    } else if (at < end) this.#postpone(slot, at, end);
   }
 
   /** The service acknowledged; reading goes on once half of the window is free. */
@@ -171,6 +183,28 @@ export class Reception {
     if (this.#connections.phases[slot] === OPEN) this.#clocks.rearm(slot);
   }
 
+  /** Goes on with this input in the next iteration of the event loop, when others had their turn. */
+  #postpone(slot: number, offset: number, end: number): void {
+    this.#reactor.pause(slot);
+    this.#reactor.park(slot, offset, end);
+    this.#reactor.takeUp(slot);
+  }
+
+  #isInflatingOver(): boolean {
+    const sinceMs = this.#inflatingSinceMs;
+    return sinceMs !== 0 && performance.now() - sinceMs > INFLATING_MS;
+  }
+
+  /** A message was inflated; whether that was enough for this turn. */
+  #isEnough(): boolean {
+    if (this.#inflatingSinceMs !== 0) return this.#isInflatingOver();
+    this.#inflatingSinceMs = performance.now();
+    this.#reactor.outbox.atTurnEnd(() => {
+      this.#inflatingSinceMs = 0;
+    });
+    return false;
+  }
+
   #goOn(slot: number): void {
     if (this.#connections.phases[slot] === OPEN) this.#clocks.restart(slot);
     if (this.#reactor.parked.has(slot)) this.#reactor.takeUp(slot);
@@ -183,12 +217,15 @@ export class Reception {
     const hub = this.#hubs[this.#connections.hubs[slot] as number] as Hub;
     const { messageBytesMax } = hub.configuration.limits;
     const phase = this.#connections.phases[slot];
+    const isCompressible = this.#connections.deflateWindowBits[slot] !== 0;
     let at = offset;
     while (at < end) {
       const event = receiver.next(at, end, messageBytesMax);
       at = receiver.position;
       if (event === MESSAGE) {
         if (phase === OPEN) this.#message(hub, slot);
+        // Of those that had to be inflated none has room.
+        if (!receiver.hasRoom && isCompressible && this.#isEnough()) break;
       } else if (event === MORE) {
         break;
       } else if (!this.#control(slot, event)) {
