@@ -162,6 +162,11 @@ export class Admission {
     this.#halfHeads.trim();
   }
 
+  /** Bytes that are held of its request head, which is not whole yet. */
+  headBytes(slot: number): number {
+    return this.#halfHeads.get(slot)?.cell.size ?? 0;
+  }
+
   /** The buffers are full, and this one has sent much before it was let in. */
   shed(slot: number): void {
     this.#refuse(slot, OUT_OF_BUFFERS);

@@ -114,7 +114,10 @@ export class Gateway {
     this.#delivery = new Delivery(reactor, departure, limits, deflation, deflateWindowBits);
     const delivery = this.#delivery;
     const parts = { reactor, connections, hubs, delivery, departure, budget, limits, nonce };
-    this.#shedding = new Shedding(parts, (slot) => this.#admission.shed(slot));
+    this.#shedding = new Shedding(parts, {
+      headBytes: (slot) => this.#admission.headBytes(slot),
+      refuse: (slot) => this.#admission.shed(slot),
+    });
     this.#clocks = new Clocks(parts, (slot) => this.#admission.expired(slot));
     const clocks = this.#clocks;
     this.#reception = new Reception({ ...parts, clocks, compression });

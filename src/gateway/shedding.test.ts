@@ -75,6 +75,22 @@ describe("when the buffers are full", () => {
     assert.equal(world.parts.budget.bytes, 0);
   });
 
+  test("half request heads go before who holds less, and their clients are told why", async () => {
+    const world = new GatewayWorld({ limits: LIMITS });
+    const [small] = (await world.openMany(1)) as [FakeClient];
+    small.send(TEXT, "x".repeat(100), false);
+    const head = upgradeHead("/", { "X-Long": "a".repeat(7000) }).slice(0, 7000);
+    const early = await Promise.all(Array.from({ length: 11 }, () => world.connect()));
+    for (const client of early) client.socket.send(head);
+    await world.settle();
+    await world.advance(TICK_MS);
+    assert.deepEqual(reasonsOf(world), []);
+    assert.equal(early.filter(({ status }) => status === 503).length, 2);
+    small.send(0, "y");
+    await world.settle();
+    assert.equal(world.upstream().messages.length, 1);
+  });
+
   test("a client that only shakes hands stays", async () => {
     const world = new GatewayWorld({ limits: LIMITS });
     const early = await world.connect();

@@ -1,12 +1,19 @@
 /**
  * Who has to go when the buffers are full: those for whom most is held, as a queue that they do
- * not take, a message that they do not finish or input that waits. What the carriers hold is
- * theirs to bound.
+ * not take, a message or a request head that they do not finish, or input that waits. What the
+ * carriers hold is theirs to bound.
  */
 import type { Budget } from "../core/budget.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { ASKING, type ConnectionTable, FREE, HEAD, OPEN } from "./connection-table.ts";
 import type { Departure } from "./departure.ts";
+
+/** Those who are not let in yet. */
+interface Handshakes {
+  /** Bytes held of a request head that is not whole. */
+  headBytes(slot: number): number;
+  refuse(slot: number): void;
+}
 
 interface Holder {
   slot: number;
@@ -18,9 +25,8 @@ export class Shedding {
   readonly #connections: ConnectionTable;
   readonly #departure: Departure;
   readonly #budget: Budget;
-  readonly #refuse: (slot: number) => void;
+  readonly #handshakes: Handshakes;
 
-  /** `refuse` is for those that are still being asked about. */
   constructor(
     parts: {
       reactor: Reactor;
@@ -28,13 +34,13 @@ export class Shedding {
       departure: Departure;
       budget: Budget;
     },
-    refuse: (slot: number) => void,
+    handshakes: Handshakes,
   ) {
     this.#reactor = parts.reactor;
     this.#connections = parts.connections;
     this.#departure = parts.departure;
     this.#budget = parts.budget;
-    this.#refuse = refuse;
+    this.#handshakes = handshakes;
   }
 
   /** Called with every sweep: what is held can only overshoot by what comes in between two. */
@@ -45,18 +51,17 @@ export class Shedding {
       if (!this.#budget.isOverfull) return;
       const phase = this.#connections.phases[slot];
       if (phase === OPEN) this.#departure.shed(slot);
-      else if (phase === ASKING) this.#refuse(slot);
+      else if (phase === ASKING || phase === HEAD) this.#handshakes.refuse(slot);
       else this.#departure.release(slot, true);
     }
   }
 
-  /** Request heads are left out: their number and size have limits of their own. */
   #holders(): Holder[] {
     const holders: Holder[] = [];
     for (let slot = 0; slot < this.#reactor.slots.used; slot += 1) {
       const phase = this.#connections.phases[slot];
-      if (phase === FREE || phase === HEAD) continue;
-      const bytes = this.#bytesHeldFor(slot);
+      if (phase === FREE) continue;
+      const bytes = phase === HEAD ? this.#handshakes.headBytes(slot) : this.#bytesHeldFor(slot);
       if (bytes > 0) holders.push({ slot, bytes });
     }
     return holders;
