@@ -183,7 +183,7 @@ export class Reception {
     if (this.#connections.phases[slot] === OPEN) this.#clocks.rearm(slot);
   }
 
-  /** Goes on with this input in the next iteration of the event loop, when others had their turn. */
+  /** Goes on with this input in the next iteration of the event loop, behind the others. */
   #postpone(slot: number, offset: number, end: number): void {
     this.#reactor.pause(slot);
     this.#reactor.park(slot, offset, end);
@@ -225,7 +225,7 @@ export class Reception {
       if (event === MESSAGE) {
         if (phase === OPEN) this.#message(hub, slot);
         // Of those that had to be inflated none has room.
-        if (!receiver.hasRoom && isCompressible && this.#isEnough()) break;
+        if (isCompressible && !receiver.hasRoom && this.#isEnough()) break;
       } else if (event === MORE) {
         break;
       } else if (!this.#control(slot, event)) {

@@ -16,7 +16,7 @@ const PACK_MEMORY_MAX = 2048;
 export interface Block {
   readonly bytes: Uint8Array;
   references: number;
-  /** Of a frame that is no part of a pack. False for control frames, which no slow-consumer policy may take out. */
+  /** Of a block by itself; false for control frames, which no slow-consumer policy may take out. */
   readonly droppable: boolean;
   /** Called when no queue refers to it any more. */
   released?: (() => void) | undefined;

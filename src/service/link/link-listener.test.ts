@@ -41,7 +41,7 @@ describe("an address for links", () => {
   });
 });
 
-test("a link that has ended takes nothing of what was on its way, and tells of no fault", async () => {
+test("a link that has ended takes nothing of what was on its way, without a fault", async () => {
   const errors: Error[] = [];
   const service = createService({ hub: "chat", onError: (error) => errors.push(error) });
   service.on("connect", () => assert.fail("it was asked"));

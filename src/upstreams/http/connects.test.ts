@@ -248,7 +248,7 @@ test("the log never holds the query of the service's URL", async () => {
   assert.ok(!JSON.stringify(bench.log.lines).includes("secret"));
 });
 
-test("half a surrogate pair in a name is what UTF-8 makes of it, so that pushes find it", async () => {
+test("half a surrogate pair in a name is what UTF-8 makes of it, and pushes find it", async () => {
   json({ userId: "ann\ud83d", groups: ["\ud83d", "\ud83e"] });
   assert.deepEqual(await ask(), { ...anonymous, userId: "ann\ufffd", groups: ["\ufffd"] });
 });
