@@ -1,6 +1,7 @@
 /** Frames that stand side by side and are sent as one, and what becomes of them one by one. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Outbox } from "./outbox.ts";
 import { ReactorWorld } from "./reactor.test.helper.ts";
 
 const MESSAGE = "\x82";
@@ -70,6 +71,28 @@ describe("frames that are sent as one", () => {
     }
     world.iterate();
     assert.equal(world.budget.held("queued"), 400);
+  });
+
+  test("wait one by one as well where they find the list of entries full", () => {
+    const world = new ReactorWorld();
+    const { outbox } = world.reactor;
+    const [full, slow] = [world.open(), world.open()];
+    for (const { socket } of [full, slow]) socket.room = 0;
+    const long = frames.map((frame) => frame.padEnd(100));
+    world.send(slow.slot, "before;");
+    world.iterate();
+    const start = join(world, long);
+    for (let entry = 0; entry < Outbox.ENTRIES_MAX; entry += 1) outbox.send(full.slot, 0, 1);
+    outbox.send(full.slot, start, 400);
+    long.forEach((frame, index) => {
+      outbox.send(slow.slot, start + index * 100, frame.length);
+    });
+    assert.equal(outbox.queuedBytes(slow.slot), "before;".length + 400);
+    for (const { socket } of [full, slow]) socket.room = Number.POSITIVE_INFINITY;
+    world.iterate();
+    assert.equal(slow.socket.received.toString("latin1"), `before;${long.join("")}`);
+    assert.ok(full.socket.received.toString("latin1").endsWith(long.join("")));
+    assert.equal(world.budget.held("queued"), 0);
   });
 
   test("are forgotten with the flush: what stands there next is its own", () => {

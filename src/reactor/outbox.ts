@@ -260,7 +260,17 @@ export class Outbox {
   #sendBehind(slot: number, offset: number, length: number): void {
     const flags = this.#slots.flags[slot] as number;
     if ((flags & (BROKEN | CLOSED | FINISHING)) !== 0) return;
-    this.#keep(slot, offset, length, 0);
+    let at = offset;
+    for (const frameBytes of this.#framesOf(offset, length)) {
+      this.#keep(slot, at, frameBytes, 0);
+      at += frameBytes;
+    }
+  }
+
+  /** Of bytes that are sent at once: the first of joined frames may also be sent by itself. */
+  #framesOf(offset: number, length: number): number[] {
+    const joined = this.#joined.get(offset);
+    return joined !== undefined && length > (joined[0] as number) ? joined : [length];
   }
 
   #sendEntries(): void {
@@ -289,7 +299,7 @@ export class Outbox {
       const offset = this.#entries[entry * ENTRY_STRIDE] as number;
       const length = this.#entries[entry * ENTRY_STRIDE + 1] as number;
       let at = offset;
-      for (const frameBytes of this.#joined.get(offset) ?? [length]) {
+      for (const frameBytes of this.#framesOf(offset, length)) {
         if (sent < frameBytes) this.#keep(slot, at, frameBytes, sent);
         sent = Math.max(0, sent - frameBytes);
         at += frameBytes;
