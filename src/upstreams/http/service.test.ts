@@ -86,6 +86,16 @@ test("an answer past the bound is not read to its end, and its status is kept", 
   bounded.close();
 });
 
+test("a header may hold the longest connection state, percent-encoded", async () => {
+  const state = encodeURIComponent("é".repeat(32_768));
+  remote.respond = (_request, response) => {
+    response.writeHead(204, { "ce-connectionstate": state }).end();
+  };
+  const outcome = await post();
+  assert.ok(outcome.kind === "answer");
+  assert.equal(outcome.headers["ce-connectionstate"], state);
+});
+
 test("nobody there, no such host and a foreign certificate are all not reached", async () => {
   const secure = createHttpsServer({ key, cert });
   const port = await listen(secure);

@@ -23,6 +23,12 @@ export type ServiceLimits = Pick<
   | "serviceConnectionAgeMs"
 >;
 
+/**
+ * Of an answer: a connection state of 64 KiB, each byte of it percent-encoded, and all else. What
+ * is longer than the hub allows has to be read to be refused.
+ */
+const HEADER_BYTES_MAX = 256 << 10;
+
 export class Service {
   /** For people: without credentials and query, which may hold a secret. */
   readonly name: string;
@@ -112,6 +118,7 @@ class Connection {
       headersTimeout: 0,
       bodyTimeout: 0,
       pipelining: 1,
+      maxHeaderSize: HEADER_BYTES_MAX,
     });
     this.#client.on("connect", () => {
       this.#connectedAtMs = nowMs();
