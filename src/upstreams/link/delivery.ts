@@ -28,7 +28,7 @@ import {
   STATE,
   type State,
 } from "../../link/frame.ts";
-import { readState } from "../cloudevents/outcome.ts";
+import { readState, TOO_BIG } from "../cloudevents/outcome.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import { readDisconnectedBody, TEXT_TYPE } from "../delivery/event.ts";
 import { type Lane, type QueuedEvent, READY } from "../delivery/lane.ts";
@@ -43,7 +43,7 @@ export interface DeliveryParts {
   lanes: Lanes;
   routes: Routes;
   sink: UpstreamSink;
-  limits: Pick<HubLimits, "holdTimeoutMs" | "serviceTimeoutMs">;
+  limits: Pick<HubLimits, "holdTimeoutMs" | "serviceResponseBytesMax" | "serviceTimeoutMs">;
   connectionStateBytesMax: number;
   observe: (event: QueuedEvent["name"], durationMs: number) => void;
 }
@@ -242,10 +242,20 @@ export class Delivery {
     if (opcode === TEXT && !isUtf8(bytes)) return notUtf8("an ANSWER");
     const reply = { opcode, bytes } as const;
     const verdict: Verdict = { kind: "done", reply, stateChange: KEPT };
-    return this.#settle(link, frame.channel, 1, verdict);
+    if (bytes.length <= this.#parts.limits.serviceResponseBytesMax) {
+      return this.#settle(link, frame.channel, 1, verdict);
+    }
+    const { channel } = frame;
+    // To the service it is acknowledged, and what is behind it must not overtake it.
+    if (!Number.isNaN(link.channels.placeOf(channel))) link.socket.send({ type: CLOSE, channel });
+    return this.#failFirst(link, channel, { kind: "failed", cause: TOO_BIG });
   }
 
   #reject(link: Link, { channel, kind, retryAfterMs, cause }: Reject): LinkFault | undefined {
+    return this.#failFirst(link, channel, verdictOf(kind, retryAfterMs, cause));
+  }
+
+  #failFirst(link: Link, channel: number, verdict: Verdict): LinkFault | undefined {
     const place = link.channels.placeOf(channel);
     if (Number.isNaN(place)) return judgeUnknown(link, channel);
     const lane = this.#parts.lanes.of(place);
@@ -254,7 +264,7 @@ export class Delivery {
     }
     const [event] = lane.events as [QueuedEvent];
     this.#parts.observe(event.name, nowMs() - event.sentAtMs);
-    this.#fail(link, lane, verdictOf(kind, retryAfterMs, cause));
+    this.#fail(link, lane, verdict);
     return undefined;
   }
 

@@ -112,6 +112,29 @@ describe("events over a link", () => {
     ]);
   });
 
+  test("fail with an answer over serviceResponseBytesMax, and those behind wait", async () => {
+    const instance = await Instance.start();
+    instance.respond = (link, { channel, text }) => {
+      const answer = text === "a" ? "x".repeat(1001) : "x".repeat(1000);
+      link.send({ type: ANSWER_TEXT, channel, ...payload(answer) });
+    };
+    const bench = startBench([instance.url], { limits: { serviceResponseBytesMax: 1000 } });
+    bench.open(1);
+    bench.open(2);
+    bench.say(2, "c");
+    bench.say(1, "a", "b");
+    await until(() => bench.sink.count("fail") === 1);
+    await instance.until(() => instance.link.of(CLOSE).length === 3);
+    const seen = instance.events.map(({ text }) => text).filter((text) => text !== "c");
+    assert.deepEqual(seen, ["a", "b", "a", "b", "a", "b"]);
+    assert.deepEqual(
+      instance.link.of(CLOSE).map(({ channel }) => channel),
+      [2, 3, 4],
+    );
+    assert.equal(bench.sink.count("reply"), 1);
+    assert.equal(bench.sink.count("acknowledged"), 1);
+  });
+
   test("carry the state that the service set, on every later channel", async () => {
     const instance = await Instance.start();
     instance.respond = (link, { channel, text }) => {
