@@ -25,9 +25,22 @@ export function isEventSigned(
 ): boolean {
   const head = SIGNED.map((name) => header(name) ?? "");
   if (!isSigned(keys, header("headgate-signature"), head, body, atMs)) return false;
+  // It covers the source, and of these two only what stands there.
+  const source = `/hubs/${header("ce-hub")}/client/${header("ce-connectionid")}`;
+  if (header("ce-source") !== source) return false;
   const connectionSignature = header("ce-signature");
   if (connectionSignature === undefined) return true;
   return isConnectionSigned(keys, connectionSignature, header("ce-connectionid") ?? "");
+}
+
+/** All of it is in the body: what is signed with attributes is no batch, whatever its type says. */
+export function isBatchSigned(
+  keys: readonly string[],
+  header: HeaderOf,
+  body: Uint8Array,
+): boolean {
+  const head = SIGNED.map(() => "");
+  return isSigned(keys, header("headgate-signature"), head, body, Date.now());
 }
 
 export function isHelloSigned(

@@ -58,6 +58,19 @@ describe("a signature", () => {
     assert.equal(errors.length, requests.length);
     assert.equal((errors[0] as { code?: string }).code, "HG_EVENT_REFUSED");
   });
+
+  test("of one event is none of another connection, another hub or a batch", async () => {
+    const { service, url } = await set({ keys: "key" });
+    service.on("message", () => assert.fail("it was handled"));
+    const batch = asBatch({ ...FACTS, userId: "root" }, [told]);
+    const payload = text(1, batch.body.toString());
+    const signed = asRequest(FACTS, payload, { signingKeys: ["key"] });
+    const { "ce-signature": _, ...headers } = signed.headers;
+    for (const changed of [{ "ce-connectionid": "other" }, { "ce-hub": "other" }, batch.headers]) {
+      const replayed = { ...signed, headers: { ...headers, ...changed } };
+      assert.equal((await fetch(url, replayed)).status, 401);
+    }
+  });
 });
 
 describe("consent", () => {

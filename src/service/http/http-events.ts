@@ -7,7 +7,7 @@ import { ConnectRequest } from "../connect-request.ts";
 import { SHUTTING_DOWN } from "../fault.ts";
 import type { Handlers, ServiceEvent, Taken } from "../handlers.ts";
 import type { ConnectionLines } from "../lines.ts";
-import { isEventSigned } from "../signature.ts";
+import { isBatchSigned, isEventSigned } from "../signature.ts";
 import {
   type HttpAnswer,
   type HttpRequest,
@@ -94,10 +94,12 @@ export class ServiceEvents {
 
   async #take(request: HttpRequest): Promise<HttpAnswer> {
     const { hub, keys } = this.options;
-    if (keys.length > 0 && !isEventSigned(keys, request.header, request.body)) {
+    const isBatch = BATCH_TYPE.test(request.header("content-type") ?? "");
+    const isSigned = isBatch ? isBatchSigned : isEventSigned;
+    if (keys.length > 0 && !isSigned(keys, request.header, request.body)) {
       return this.#refuse(401, "The event is not signed by a key of this service, or too old.");
     }
-    if (BATCH_TYPE.test(request.header("content-type") ?? "")) return this.#batch(request);
+    if (isBatch) return this.#batch(request);
     if (request.header("ce-hub") !== hub) {
       return this.#refuse(400, `This service is for the hub "${hub}", as its hub option says.`);
     }
