@@ -41,7 +41,17 @@ describe("an address for links", () => {
   });
 });
 
-test("a link that has ended takes nothing of what was on its way, without a fault", async () => {
+test("a service that is closed before it listens says so", async () => {
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const service = create();
+    const listening = service.listenLink({ host, port: 0 });
+    const refused = assert.rejects(listening, { code: "HG_SERVICE_CLOSED" });
+    await service.close();
+    await refused;
+  }
+});
+
+test("a link that has ended ignores what crossed its end, and tells no fault", async () => {
   const errors: Error[] = [];
   const service = createService({ hub: "chat", onError: (error) => errors.push(error) });
   service.on("connect", () => assert.fail("it was asked"));

@@ -46,6 +46,8 @@ export class LinkListener implements PushCarrier {
         this.#servers.delete(server);
         reject(listenFailed(where, cause));
       });
+      // What is closed before it listens says neither.
+      server.once("close", () => reject(closedMeanwhile()));
       server.listen(where, resolve);
     });
     server.on("error", (cause) => this.#options.handlers.report(listenFailed(where, cause)));
@@ -131,6 +133,10 @@ function readAddress(address: LinkAddress): Place {
     `listenLink: ${JSON.stringify(address)} is no address; give a port from 0 to 65535, ` +
       "{ host, port }, or { path } of a Unix socket.",
   );
+}
+
+function closedMeanwhile(): HeadgateError {
+  return new HeadgateError("HG_SERVICE_CLOSED", "The service was closed before it listened.");
 }
 
 function listenFailed(where: Place, cause: Error): HeadgateError {
