@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { PING } from "../../link/frame.ts";
+import { CONNECT_ANSWER, PING } from "../../link/frame.ts";
 import { createService, type Service } from "../service.ts";
 import { LinkPeer } from "./link-peer.test.helper.ts";
 
@@ -49,6 +49,27 @@ test("a service that is closed before it listens says so", async () => {
     await service.close();
     await refused;
   }
+});
+
+test("connect events are no part of a link's credit, and are bounded by themselves", async () => {
+  const service = createService({ hub: "chat", link: { eventsMax: 1 }, closeTimeoutMs: 1000 });
+  after(() => service.close());
+  let letIn = () => {};
+  const open = new Promise<void>((resolve) => {
+    letIn = resolve;
+  });
+  service.on("connect", async () => {
+    await open;
+    return undefined;
+  });
+  const peer = await LinkPeer.open((await service.listenLink(0)).port as number);
+  for (let request = 1; request <= 4097; request += 1) peer.connect(request, "AAAAAAAAAAA.c", {});
+  await peer.frame(({ type }) => type === CONNECT_ANSWER);
+  const [busy] = peer.of(CONNECT_ANSWER);
+  assert.deepEqual([busy?.request, busy?.status], [4097, 503]);
+  letIn();
+  await peer.until(() => peer.of(CONNECT_ANSWER).length === 4097, "all answers");
+  assert.equal(peer.of(CONNECT_ANSWER).filter(({ status }) => status === 204).length, 4096);
 });
 
 test("a link that has ended ignores what crossed its end, and tells no fault", async () => {

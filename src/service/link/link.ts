@@ -64,6 +64,9 @@ export interface LinkOptions {
 /** From a stranger no more is kept before it has said HELLO. */
 const HELLO_BYTES_MAX = 4096;
 
+/** Connect events under way on one link: they are no part of its credit, and clients wait. */
+const CONNECTS_MAX = 4096;
+
 /** The client's answer is 503. */
 const unavailable: ConnectOutcome = {
   status: 503,
@@ -246,8 +249,8 @@ export class Link {
   }
 
   #connect(frame: Connect): LinkFault | undefined {
-    const { handlers, limits } = this.#options;
-    if (this.#connectsUnderWay >= limits.eventsMax) {
+    const { handlers } = this.#options;
+    if (this.#connectsUnderWay >= CONNECTS_MAX) {
       this.#answerConnect(frame.request, unavailable);
       return undefined;
     }
