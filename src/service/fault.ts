@@ -5,6 +5,9 @@
 import { HeadgateError } from "../core/error.ts";
 import { REJECT_FAILED, REJECT_HELD, REJECT_REFUSED } from "../link/frame.ts";
 
+/** A timer of Node's that is to wait for longer fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** Not now: the event is sent again, for `holdTimeoutMs` at the most. HTTP's 503. */
 export class TryLater extends Error {
   /** How long the gateway waits at least; it chooses where this is 0. */
@@ -13,7 +16,7 @@ export class TryLater extends Error {
   constructor(retryAfterMs = 0, message = "the service asks to try later") {
     super(message);
     this.name = "TryLater";
-    this.retryAfterMs = Math.min(Math.max(Math.ceil(retryAfterMs), 0), 0xffffffff);
+    this.retryAfterMs = Math.min(Math.max(Math.ceil(retryAfterMs), 0), TIMER_MS_MAX);
   }
 }
 
