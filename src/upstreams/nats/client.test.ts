@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import { findCommand, lacks } from "../../../test/interop/debian.ts";
 import { makeNatsAccounts } from "../../../test/support/nats-accounts.ts";
@@ -10,6 +10,12 @@ import { NatsServer, natsMissing } from "../../../test/support/nats-server.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { until } from "../../../test/support/until.ts";
 import { NatsService, startBench } from "./fixtures.test.helper.ts";
+
+/** One that may subscribe to that alone, and one that may do anything. */
+function usersOf(subject: string): string {
+  return `authorization: { users: [ { user: c, password: d }, { user: a, password: b,
+    permissions: { publish: ">", subscribe: "${subject}" } } ] }`;
+}
 
 describe("the connection to NATS", { skip: natsMissing }, () => {
   test("proves who it is by a token", async () => {
@@ -128,6 +134,24 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
     const bench = await startBench({ server: { configuration }, service: login });
     await bench.log.find(/does not let us subscribe to pushes/);
     await bench.untilReady();
+  });
+
+  test("gets pushes once it may subscribe to them, behind a reconnection too", async () => {
+    const folder = makeTemporaryFolder({ "users.conf": usersOf("nothing") });
+    // The server takes the path as one from its own file's folder, which is beside this one.
+    const configuration = `include "../${basename(folder)}/users.conf"`;
+    const server = await NatsServer.start({ configuration });
+    const bench = await startBench({ server, service: { user: "a", password: "b" } });
+    await bench.log.find(/does not let us subscribe to pushes/);
+    await bench.untilReady();
+    writeFileSync(join(folder, "users.conf"), usersOf("headgate.push.>"));
+    await server.kill();
+    await server.restart();
+    await until(() => bench.upstream.counts().incidents.reconnect === 1);
+    await bench.untilReady();
+    const service = await server.connect({ user: "c", pass: "d" });
+    service.publish("headgate.push.chat.all", "hello");
+    await until(() => bench.sink.count("execute") === 1);
   });
 
   test("is encrypted where a certificate authority is given", {

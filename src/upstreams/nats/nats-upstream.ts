@@ -102,7 +102,7 @@ export class NatsUpstream implements Upstream {
     this.#losses = losses;
     this.#lanes = lanes;
     const pushes = new Pushes({
-      ...{ sink, subjects, nonce, rules: configuration, log: quietLog, fields },
+      ...{ sink, subjects, nonce, rules: configuration, agenda, log: quietLog, fields },
     });
     this.#pushes = pushes;
     const stored = service.delivery === "at-least-once";
@@ -124,6 +124,7 @@ export class NatsUpstream implements Upstream {
       lost: () => {
         lanes.setBlocked(true);
         this.#delivery.lost();
+        pushes.subscribeAgain();
       },
     });
     this.#client = client;

@@ -4,6 +4,8 @@
  * the bound pushes are dropped, counted and logged.
  */
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import type { Agenda, Appointment } from "../delivery/agenda.ts";
+import { nowMs } from "../delivery/agenda.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { UpstreamSink } from "../upstream.ts";
 import { causeOf } from "./client.ts";
@@ -15,6 +17,8 @@ import type { Subjects } from "./subjects.ts";
 /** As the bus has them. */
 const UNDER_WAY_MAX = 10_000;
 const BYTES_MAX = 64 * 1024 * 1024;
+/** What the server refused to let us subscribe to is asked for again after so long. */
+const AGAIN_MS = 30_000;
 /** The status of a message that says nobody has subscribed to what was published. */
 const NO_RESPONDERS = 503;
 
@@ -23,6 +27,7 @@ export interface PushesParts {
   subjects: Subjects;
   nonce: string;
   rules: PushRules;
+  agenda: Agenda;
   log: QuietLog;
   fields: object;
 }
@@ -40,8 +45,12 @@ export class Pushes {
   /** Messages of clients that no service had subscribed to; core NATS alone tells. */
   unheard = 0;
   readonly #parts: PushesParts;
+  #connection: NatsConnection | undefined;
   #underWay = 0;
   #bytes = 0;
+  /** The library forgets what was refused, and does not subscribe to it when it reconnects. */
+  readonly #refused = new Set<string>();
+  #again: Appointment | undefined;
 
   constructor(parts: PushesParts) {
     this.#parts = parts;
@@ -49,14 +58,27 @@ export class Pushes {
 
   subscribe(connection: NatsConnection): void {
     const { subjects, nonce } = this.#parts;
-    for (const subject of subjects.pushes(nonce)) {
-      connection.subscribe(subject, {
-        callback: (error, message) => {
-          if (error === null) this.#received(message);
-          else this.#refused(subject, error);
-        },
-      });
-    }
+    this.#connection = connection;
+    this.#refused.clear();
+    for (const subject of subjects.pushes(nonce)) this.#subscribe(connection, subject);
+  }
+
+  /** To what was refused: our user may have been allowed it since. */
+  subscribeAgain(): void {
+    const connection = this.#connection;
+    if (connection === undefined || connection.isClosed()) return;
+    const subjects = [...this.#refused];
+    this.#refused.clear();
+    for (const subject of subjects) this.#subscribe(connection, subject);
+  }
+
+  #subscribe(connection: NatsConnection, subject: string): void {
+    connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) this.#received(message);
+        else this.#unsubscribed(subject, error);
+      },
+    });
   }
 
   #received(message: Msg): void {
@@ -89,8 +111,11 @@ export class Pushes {
     });
   }
 
-  #refused(subject: string, error: Error): void {
-    const { log, fields } = this.#parts;
+  #unsubscribed(subject: string, error: Error): void {
+    const { agenda, log, fields } = this.#parts;
+    agenda.cancel(this.#again);
+    this.#again = agenda.at(nowMs() + AGAIN_MS, () => this.subscribeAgain());
+    this.#refused.add(subject);
     const sentence = "NATS does not let us subscribe to pushes; allow this subject to our user";
     log.say("error", { ...fields, subject, cause: causeOf(error) }, sentence);
   }
