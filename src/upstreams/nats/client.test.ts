@@ -57,6 +57,23 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
     assert.equal(bench.upstream.counts().isDown, true);
   });
 
+  test("that a server refuses when it is back is one loss, and told once", async () => {
+    const folder = makeTemporaryFolder({ "token.conf": "authorization: { token: first }" });
+    // The server takes the path as one from its own file's folder, which is beside this one.
+    const configuration = `include "../${basename(folder)}/token.conf"`;
+    const server = await NatsServer.start({ configuration });
+    const bench = await startBench({ server, service: { token: "first" } });
+    await bench.untilReady();
+    writeFileSync(join(folder, "token.conf"), "authorization: { token: second }");
+    await server.kill();
+    await server.restart();
+    await until(() => bench.upstream.counts().incidents.error >= 4);
+    assert.equal((await bench.log.find(/NATS does not let us in/)).length, 1);
+    assert.equal((await bench.log.find(/the connection to NATS was lost/)).length, 1);
+    assert.ok(!bench.log.has("error", "NATS reports an error"));
+    assert.equal(bench.upstream.counts().incidents.disconnect, 1);
+  });
+
   test("comes about when the server starts after the gateway", async () => {
     const server = await NatsServer.start();
     await server.kill();
@@ -138,7 +155,6 @@ describe("the connection to NATS", { skip: natsMissing }, () => {
 
   test("gets pushes once it may subscribe to them, behind a reconnection too", async () => {
     const folder = makeTemporaryFolder({ "users.conf": usersOf("nothing") });
-    // The server takes the path as one from its own file's folder, which is beside this one.
     const configuration = `include "../${basename(folder)}/users.conf"`;
     const server = await NatsServer.start({ configuration });
     const bench = await startBench({ server, service: { user: "a", password: "b" } });

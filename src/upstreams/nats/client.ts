@@ -52,6 +52,8 @@ export class NatsClient {
   readonly counts: NatsClientCounts = { disconnect: 0, reconnect: 0, stale: 0, error: 0 };
   readonly #parts: NatsClientParts;
   #connection: NatsConnection | undefined;
+  /** It is there, whether what must hold does or not. */
+  #isOpen = false;
   #isReady = false;
   #isClosed = false;
   /** The one attempt to become ready that still counts. */
@@ -137,6 +139,7 @@ export class NatsClient {
       return;
     }
     this.#connection = connection;
+    this.#isOpen = true;
     void this.#watch(connection);
     // The library gives up by itself only for what it cannot go on from: a file that is gone.
     void connection.closed().then((error) => {
@@ -185,17 +188,22 @@ export class NatsClient {
     const { quietLog, fields } = this.#parts;
     switch (status.type) {
       case "disconnect":
+        // The library says so of each dial that a server refused, too.
+        if (!this.#isOpen) break;
+        this.#isOpen = false;
         this.counts.disconnect += 1;
         this.#lose();
         if (this.#isClosed) break;
         quietLog.say("warn", fields, "the connection to NATS was lost; events are held meanwhile");
         break;
       case "reconnect":
+        this.#isOpen = true;
         this.counts.reconnect += 1;
         this.#prepare(connection);
         break;
       case "error":
-        this.#failed("error", status.error, "NATS reports an error");
+        if (this.#isOpen) this.#failed("error", status.error, "NATS reports an error");
+        else this.#unopened(status.error);
         break;
       case "staleConnection":
         this.counts.stale += 1;
