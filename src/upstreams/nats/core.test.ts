@@ -166,6 +166,20 @@ describe("a connect event over NATS", { skip: natsMissing }, () => {
   });
 });
 
+describe("events over core NATS when the gateway stops", { skip: natsMissing }, () => {
+  test("are told of when the server has not read them in time", async () => {
+    const { bench } = await startBoth();
+    await bench.server.pause();
+    bench.open(1);
+    for (const text of ["one", "two"]) bench.say(1, text);
+    await until(() => bench.sink.count("acknowledged", 1) === 2);
+    await bench.upstream.close(100);
+    const told = await bench.log.find(/it is not known whether NATS took them/);
+    assert.equal(told[0]?.fields.count, 2);
+    bench.server.resume();
+  });
+});
+
 describe("pushes over NATS", { skip: natsMissing }, () => {
   const commandsOf = ({ sink }: Bench) =>
     sink.calls.flatMap((call) => (call.call === "execute" ? [call.command] : []));

@@ -188,8 +188,15 @@ export class NatsUpstream implements Upstream {
       );
     }
     // What was published is in a buffer of ours until the server has answered behind it.
-    const flushed = this.#client.ready?.flush().catch(() => this.#delivery.lost());
+    let isFlushed = false;
+    const flushed = this.#client.ready?.flush().then(
+      () => {
+        isFlushed = true;
+      },
+      () => {},
+    );
     if (flushed !== undefined) await this.#within(endMs, flushed);
+    if (!isFlushed) this.#delivery.lost();
     this.#lanes.close();
     await this.#client.close();
     this.#log.flush();
