@@ -220,6 +220,24 @@ describe("a service over JetStream", { skip: natsMissing }, () => {
   });
 });
 
+test("a stream is created for all hubs that share it, whatever each holds for", {
+  skip: natsMissing,
+}, async () => {
+  const server = await NatsServer.start({ jetStream: true });
+  const service = `service: { url: '${server.url}', delivery: at-least-once }`;
+  const gateway = await GatewayProcess.start(
+    `short: { paths: [/short], ${service} }
+long: { paths: [/long], ${service}, limits: { holdTimeoutMs: 600000 } }`,
+    "workers: 2",
+  );
+  const isConnected = ({ msg }: { msg: string }) => msg === "connected to NATS";
+  await gateway.until(() => gateway.records.filter(isConnected).length === 4, "all connected");
+  const { streams } = await jetstreamManager(await server.connect());
+  const { config } = await streams.info("headgate");
+  assert.equal(config.duplicate_window, nanos(1_220_000));
+  assert.equal(await gateway.stop(), 0);
+});
+
 describe("a stream that does not fit", { skip: natsMissing }, () => {
   const subjects = ["headgate.event.>"];
 

@@ -3,17 +3,17 @@
  * when a hub uses it: a worker that only echoes holds no HTTP client in memory.
  */
 import assert from "node:assert/strict";
-import type { Configuration } from "../config/configuration.ts";
+import type { Configuration, NatsServiceConfiguration } from "../config/configuration.ts";
 import type { Log } from "../core/log.ts";
 import type { OpenUpstream } from "../gateway/gateway.ts";
 import { EchoUpstream } from "../upstreams/echo.ts";
 
 /** Rejects with a HeadgateError for a mistake that only services themselves can tell of. */
-export async function checkServices({ hubs }: Configuration): Promise<void> {
-  const checks = Object.entries(hubs).map(async ([name, { limits, service }]) => {
+export async function checkServices(configuration: Configuration): Promise<void> {
+  const checks = Object.entries(configuration.hubs).map(async ([name, { limits, service }]) => {
     if (service.kind !== "nats") return;
     const { checkStreamAtStart } = await import("../upstreams/nats/start-check.ts");
-    await checkStreamAtStart(name, service, limits);
+    await checkStreamAtStart(name, service, limits, sharedRetryMs(configuration, service));
   });
   await Promise.all(checks);
 }
@@ -53,9 +53,17 @@ export async function loadCarriers(
       }
       case "nats": {
         assert(nats !== undefined, "the carrier of every kind in use was loaded");
-        const settings = { ...own, service };
+        const settings = { ...own, service, sharedRetryMs: sharedRetryMs(configuration, service) };
         return new nats.NatsUpstream({ hub: hubName, nonce, configuration: settings, sink, log });
       }
     }
   };
+}
+
+/** A stream is created for all hubs that name it, whichever of them comes first. */
+function sharedRetryMs({ hubs }: Configuration, { stream }: NatsServiceConfiguration): number {
+  const sharing = Object.values(hubs).filter(
+    ({ service }) => service.kind === "nats" && service.stream === stream,
+  );
+  return Math.max(...sharing.map(({ limits }) => limits.holdTimeoutMs + limits.serviceTimeoutMs));
 }

@@ -46,6 +46,8 @@ export interface NatsUpstreamConfiguration {
   nameBytesMax: number;
   groupsPerConnectionMax: number;
   pushBytesMax: number;
+  /** Of all hubs of the same stream, the longest time from first attempt to last. */
+  sharedRetryMs?: number;
 }
 
 export interface NatsUpstreamOptions {
@@ -106,7 +108,7 @@ export class NatsUpstream implements Upstream {
     });
     this.#pushes = pushes;
     const stored = service.delivery === "at-least-once";
-    const plan = planFor(hub, service, limits);
+    const plan = planFor(hub, service, limits, configuration.sharedRetryMs);
     const client = new NatsClient({
       ...{ service, agenda, log, quietLog, fields, random },
       name: `headgate ${configuration.name} ${hub}`,

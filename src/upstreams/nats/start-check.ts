@@ -18,9 +18,10 @@ export async function checkStreamAtStart(
   hub: string,
   service: NatsServiceConfiguration,
   limits: HubLimits,
+  sharedRetryMs = 0,
 ): Promise<void> {
   if (service.delivery !== "at-least-once") return;
-  const plan = planFor(hub, service, limits);
+  const plan = planFor(hub, service, limits, sharedRetryMs);
   const connection = await reach(service, limits);
   if (connection === undefined) return;
   try {

@@ -15,6 +15,7 @@ const plan: StreamPlan = {
   stored: subjects.events,
   connect: subjects.connect,
   longestRetryMs: 40_000,
+  sharedRetryMs: 40_000,
   timeoutMs: 5000,
 };
 const SUBJECTS = ["connected", "message.*", "disconnected"].map(

@@ -26,6 +26,8 @@ export interface StreamPlan {
   connect: string;
   /** From an event's first attempt to its last. */
   longestRetryMs: number;
+  /** The longest of these of all hubs that share it: whichever comes first creates it for all. */
+  sharedRetryMs: number;
   timeoutMs: number;
 }
 
@@ -40,13 +42,16 @@ const BYTES_MAX = 1024 ** 3;
 export function planFor(
   hub: string,
   { prefix, stream }: NatsServiceConfiguration,
-  { holdTimeoutMs, serviceConnectTimeoutMs, serviceTimeoutMs }: HubLimits,
+  limits: HubLimits,
+  sharedRetryMs = 0,
 ): StreamPlan {
   const { connect, events } = new Subjects(prefix, hub);
-  const longestRetryMs = holdTimeoutMs + serviceTimeoutMs;
+  const longestRetryMs = limits.holdTimeoutMs + limits.serviceTimeoutMs;
   // To be connected includes it: recovery is not to wait for an answer that stays out.
-  const timeoutMs = serviceConnectTimeoutMs;
-  return { stream, prefix, stored: events, connect, longestRetryMs, timeoutMs };
+  const timeoutMs = limits.serviceConnectTimeoutMs;
+  const shared = Math.max(longestRetryMs, sharedRetryMs);
+  const subjects = { stored: events, connect };
+  return { stream, prefix, ...subjects, longestRetryMs, sharedRetryMs: shared, timeoutMs };
 }
 
 export async function prepareStream(connection: NatsConnection, plan: StreamPlan): Promise<void> {
@@ -95,7 +100,7 @@ async function readStream(connection: NatsConnection, plan: StreamPlan): Promise
     if (!isMissing) throw describeFailure(error, stream);
   }
   try {
-    const duplicateWindowMs = Math.max(DUPLICATE_WINDOW_MS, 2 * plan.longestRetryMs);
+    const duplicateWindowMs = Math.max(DUPLICATE_WINDOW_MS, 2 * plan.sharedRetryMs);
     const added = await manager.streams.add({
       name: stream,
       subjects: subjectsFor(plan.prefix),
