@@ -4,7 +4,7 @@
  * count of deliveries has a gap, and at the beginning, all that comes is kept until the server
  * knows of nothing that is out and not here; it is then handled in the order of the stream.
  */
-import type { Consumer } from "@nats-io/jetstream";
+import { type Consumer, JetStreamApiError } from "@nats-io/jetstream";
 import { HeadgateError } from "../../core/error.ts";
 import type { Held } from "./held-events.ts";
 
@@ -67,24 +67,31 @@ export class CatchUp {
     // One that is under way may have looked before the gap.
     const run = {};
     this.#underWay = run;
-    const endMs = performance.now() + PATIENCE * this.#parts.ackWaitMs;
-    while (!(await this.#isWhole())) {
+    const patienceMs = PATIENCE * this.#parts.ackWaitMs;
+    let endMs = performance.now() + patienceMs;
+    for (;;) {
+      const isWhole = await this.#isWhole();
       if (this.#isStopped || this.#underWay !== run) return;
+      if (isWhole) break;
+      // Nothing comes again while there is no server, and its time begins anew when there is.
+      if (isWhole === undefined) endMs = performance.now() + patienceMs;
       if (performance.now() > endMs) {
         this.#parts.report(othersThere(this.#parts.name));
         break;
       }
       await this.#pause();
     }
-    if (this.#isStopped || this.#underWay !== run) return;
     this.#underWay = undefined;
     const waiting = this.#waiting.sort((a, b) => a.streamSequence - b.streamSequence);
     this.#waiting = [];
     for (const one of waiting) this.#parts.start(one);
   }
 
-  /** Of what the server has out at this moment, whether all of it is held here. */
-  async #isWhole(): Promise<boolean> {
+  /**
+   * Of what the server has out at this moment, whether all of it is held here; undefined where it
+   * cannot be asked just now.
+   */
+  async #isWhole(): Promise<boolean | undefined> {
     const { consumer, held } = this.#parts;
     try {
       const info = await consumer.info();
@@ -93,9 +100,8 @@ export class CatchUp {
         if (deliverySequence <= info.delivered.consumer_seq) here += 1;
       }
       return info.num_ack_pending <= here;
-    } catch {
-      // No connection just now, or no server: to be asked again.
-      return false;
+    } catch (error) {
+      return error instanceof JetStreamApiError ? false : undefined;
     }
   }
 
