@@ -263,6 +263,20 @@ describe("a service over JetStream", { skip: natsMissing }, () => {
     assert.ok(gateway.isSettled(good) && gateway.isSettled(old));
   });
 
+  test("says at once that its consumer is gone, also where the whole stream is", async () => {
+    for (const what of ["consumer", "stream"]) {
+      const { errors, gateway, saw, seen, service } = await setStream();
+      service.on("message", () => saw("a message"));
+      await gateway.store(facts, text(1, "a"));
+      await gateway.until(() => seen.length === 1, "an event");
+      const manager = await jetstreamManager(gateway.connection);
+      if (what === "stream") await manager.streams.delete(gateway.prefix);
+      else await manager.consumers.delete(gateway.prefix, "service");
+      await gateway.until(() => errors.length > 0, `that the ${what} is gone`);
+      assert.deepEqual(codesOf(errors), ["HG_NATS_CONSUMER_GONE"]);
+    }
+  });
+
   test("waits for the stream, which the gateway makes", async () => {
     const gateway = await NatsGateway.start(await NatsServer.start({ jetStream: true }));
     const jetStream = { stream: gateway.prefix, durable: "service" };

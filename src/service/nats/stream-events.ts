@@ -39,6 +39,12 @@ const ATTEMPTS_MAX = 3;
 const RETRY_BASE_MS = 250;
 /** What is asked for at once; asked for again when a quarter of it has come. */
 const PULL_MAX = 500;
+/** That the server says at once, and what is found later, by who was away or got no word of it. */
+const GONE: ReadonlySet<string> = new Set([
+  "consumer_deleted",
+  "consumer_not_found",
+  "stream_not_found",
+]);
 
 export class StreamEvents {
   readonly #parts: StreamEventsParts;
@@ -204,7 +210,7 @@ export class StreamEvents {
   async #watch(messages: ConsumerMessages): Promise<void> {
     const { durable, handlers } = this.#parts;
     for await (const { type } of messages.status()) {
-      if (type !== "consumer_not_found" || this.#isClosing) continue;
+      if (!GONE.has(type) || this.#isClosing) continue;
       const message = `The consumer "${durable}" is gone: start the service anew to get events.`;
       handlers.report(new HeadgateError("HG_NATS_CONSUMER_GONE", message));
     }
