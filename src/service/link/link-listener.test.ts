@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { CONNECT_ANSWER, PING } from "../../link/frame.ts";
+import { ANSWER_TEXT, CONNECT_ANSWER, PING } from "../../link/frame.ts";
 import { createService, type Service } from "../service.ts";
-import { LinkPeer } from "./link-peer.test.helper.ts";
+import { LinkPeer, messageFrame } from "./link-peer.test.helper.ts";
 
 function create(): Service {
   const service = createService({ hub: "chat", closeTimeoutMs: 1000 });
@@ -85,5 +85,23 @@ test("a link that has ended ignores what crossed its end, and tells no fault", a
   peer.send({ type: PING, token: 9 });
   peer.socket.end();
   await closed;
+  assert.deepEqual(errors, []);
+});
+
+test("a handler that closes its service is answered before its link ends", async () => {
+  const errors: Error[] = [];
+  const service = createService({ hub: "chat", onError: (error) => errors.push(error) });
+  let handled = 0;
+  service.on("message", (message) => {
+    handled += 1;
+    void service.close();
+    message.reply("closing");
+  });
+  const peer = await LinkPeer.open((await service.listenLink(0)).port as number);
+  peer.open(1, "AAAAAAAAAAA.c");
+  peer.send(messageFrame(1, 1, "close"), messageFrame(1, 2, "late"), { type: PING, token: 9 });
+  await peer.until(() => peer.isClosed, "the end");
+  assert.equal(peer.of(ANSWER_TEXT).length, 1);
+  assert.equal(handled, 1);
   assert.deepEqual(errors, []);
 });

@@ -106,6 +106,8 @@ export class Link {
   #connectsUnderWay = 0;
   #chunk: Buffer = Buffer.alloc(0);
   #isLeaving = false;
+  /** A handler may be under way of which nothing is held. */
+  #isReceiving = false;
 
   constructor(socket: Socket, options: LinkOptions, onGone: () => void) {
     const { frameBytesMax, helloTimeoutMs } = options.limits;
@@ -163,13 +165,15 @@ export class Link {
     // It crossed our end, and cannot be answered: the gateway asks elsewhere.
     if (this.#socket.writableEnded) return;
     this.#chunk = chunk;
+    this.#isReceiving = true;
     const fault = this.#output.gather(() =>
       this.#splitter.push(chunk, 0, chunk.length, this.#visit),
     );
+    this.#isReceiving = false;
     if (fault !== undefined) this.#fail(fault);
     else if (this.#hello === undefined && this.#splitter.keptBytes > HELLO_BYTES_MAX) {
       this.#fail(outOfPlace(`${this.#splitter.keptBytes} bytes came, and no HELLO`));
-    }
+    } else this.#endWhenIdle();
   }
 
   readonly #visit = (bytes: Uint8Array, start: number, end: number): LinkFault | undefined => {
@@ -286,7 +290,8 @@ export class Link {
   }
 
   #endWhenIdle(): void {
-    if (!this.#isLeaving || this.#connectsUnderWay > 0 || this.#commands.size > 0) return;
+    if (!this.#isLeaving || this.#isReceiving) return;
+    if (this.#connectsUnderWay > 0 || this.#commands.size > 0) return;
     if (this.#events?.isIdle === false) return;
     this.#output.flush();
     this.#socket.end();
