@@ -103,6 +103,9 @@ export function unsent(what: string, cause: unknown): HeadgateError {
 }
 
 export function notSubscribed(subject: string, cause: Error): HeadgateError {
-  const sentence = `NATS does not let this service subscribe to ${subject}; allow it to its user.`;
+  // The library forgets what was refused: a connection made anew by itself does not have it either.
+  const sentence =
+    `NATS does not let this service subscribe to ${subject}; allow it to its user, and start the ` +
+    "service anew.";
   return new HeadgateError("HG_NATS_REFUSED", sentence, { cause });
 }

@@ -148,6 +148,19 @@ describe("a service over core NATS", { skip: natsMissing }, () => {
     await service.close();
   });
 
+  test("says what it may not subscribe to, and what is to be done then", async () => {
+    const configuration = `authorization: { users: [ { user: a, password: b,
+      permissions: { publish: ">", subscribe: { deny: "*.event.chat.connect" } } },
+      { user: c, password: d } ] }`;
+    const server = await NatsServer.start({ configuration });
+    const errors: Error[] = [];
+    const service = createService({ hub: "chat", onError: (error) => errors.push(error) });
+    await service.overNats(await server.connect({ user: "a", pass: "b" }));
+    assert.deepEqual(codesOf(errors), ["HG_NATS_REFUSED"]);
+    assert.match(String(errors[0]), /allow it to its user, and start the service anew/);
+    await service.close();
+  });
+
   test("says which option makes no sense, and takes one connection", async () => {
     const { connection, service } = await setNats();
     await assert.rejects(service.overNats(connection), { code: "HG_SERVICE_OPTIONS" });
