@@ -7,7 +7,7 @@ import { isUtf8 } from "node:buffer";
 import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { Answer, Outcome } from "./outcome.ts";
-import { describeStatus, isSuccess, readStateChange, TOO_BIG } from "./outcome.ts";
+import { contentTypeOf, describeStatus, isSuccess, readStateChange, TOO_BIG } from "./outcome.ts";
 
 export interface ConnectRules {
   /** What the client offered. */
@@ -92,7 +92,7 @@ export function reportVerdict(
 
 function refuse(answer: Answer): ConnectVerdict {
   const { status, tooBig } = answer;
-  const contentType = tooBig ? undefined : answer.headers["content-type"];
+  const contentType = tooBig ? undefined : contentTypeOf(answer.headers);
   const body = tooBig ? Buffer.alloc(0) : answer.body;
   const fault = tooBig ? TOO_BIG : undefined;
   return { answer: { accepted: false, status, contentType, body }, fault, unknownKeys: [] };

@@ -2,16 +2,18 @@
  * What became of a question to a service, and what the fields of its answer say, whatever carrier
  * brought it. It judges nothing.
  */
-import type { IncomingHttpHeaders } from "node:http";
 import { BINARY_TYPE, TEXT_TYPE } from "../delivery/event.ts";
 import type { StateChange } from "../delivery/verdict.ts";
 import { KEPT } from "../delivery/verdict.ts";
 import { decodeAttribute } from "./attribute.ts";
 
+/** A field that stands in an answer more than once has all its values, whatever its name is. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 export interface Answer {
   kind: "answer";
   status: number;
-  headers: IncomingHttpHeaders;
+  headers: AnswerHeaders;
   body: Buffer;
   /** The body went past `serviceResponseBytesMax`, and was not read to its end. */
   tooBig: boolean;
@@ -28,7 +30,7 @@ export type Outcome = Answer | NoAnswer;
 
 export const TOO_BIG = "its answer is bigger than serviceResponseBytesMax";
 
-export function readStateChange(headers: IncomingHttpHeaders, bytesMax: number): StateChange {
+export function readStateChange(headers: AnswerHeaders, bytesMax: number): StateChange {
   const header = headers["ce-connectionstate"];
   if (header === undefined) return KEPT;
   if (Array.isArray(header)) {
@@ -53,6 +55,12 @@ export function isSuccess(status: number): boolean {
 export function describeStatus(status: number): string {
   const isRedirect = status >= 300 && status < 400;
   return `it answered ${status}${isRedirect ? "; redirects are not followed" : ""}`;
+}
+
+/** Of two the first counts, as in Node. */
+export function contentTypeOf(headers: AnswerHeaders): string | undefined {
+  const header = headers["content-type"];
+  return Array.isArray(header) ? header[0] : header;
 }
 
 export function isText(contentType: string | undefined): boolean {

@@ -6,6 +6,7 @@ import { isUtf8 } from "node:buffer";
 import { BINARY, TEXT } from "../../core/opcode.ts";
 import type { Outcome } from "../cloudevents/outcome.ts";
 import {
+  contentTypeOf,
   describeStatus,
   isSuccess,
   isText,
@@ -33,7 +34,7 @@ export function judgeMessage(outcome: Outcome, connectionStateBytesMax: number):
   if (outcome.tooBig) return { kind: "failed", cause: TOO_BIG };
   const stateChange = readStateChange(outcome.headers, connectionStateBytesMax);
   if (outcome.body.length === 0) return { kind: "done", reply: undefined, stateChange };
-  const opcode = isText(outcome.headers["content-type"]) ? TEXT : BINARY;
+  const opcode = isText(contentTypeOf(outcome.headers)) ? TEXT : BINARY;
   if (opcode === TEXT && !isUtf8(outcome.body)) {
     return { kind: "failed", cause: NOT_UTF8 };
   }

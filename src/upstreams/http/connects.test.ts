@@ -231,6 +231,14 @@ test("a refusal with too big a body keeps its status and loses the body", async 
   });
 });
 
+test("of two content types of a refusal the first counts", async () => {
+  bench.service.respond = (_request, response) => {
+    response.writeHead(403, ["Content-Type", "text/plain", "Content-Type", "text/html"]).end("no");
+  };
+  const body = Buffer.from("no");
+  assert.deepEqual(await ask(), { accepted: false, status: 403, contentType: "text/plain", body });
+});
+
 test("a field that means nothing is named in a warning and harms nobody", async () => {
   json({ userID: "anna" });
   assert.deepEqual(await ask(), anonymous);

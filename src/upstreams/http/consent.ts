@@ -2,9 +2,8 @@
  * Whether the service wants our events at all: asked once per URL by OPTIONS before the first of
  * them, as the CloudEvents webhook specification (1.0, 4.1) has it. Rates are not negotiated.
  */
-import type { IncomingHttpHeaders } from "node:http";
 import type { Log } from "../../core/log.ts";
-import type { Answer, Outcome } from "../cloudevents/outcome.ts";
+import type { Answer, AnswerHeaders, Outcome } from "../cloudevents/outcome.ts";
 import { describeStatus, isSuccess } from "../cloudevents/outcome.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { Service } from "./service.ts";
@@ -78,7 +77,7 @@ function grants(answer: Answer, origin: string): boolean {
 }
 
 /** One or several origins, or `*`; host names compare without regard to case. */
-function allows(headers: IncomingHttpHeaders, origin: string): boolean {
+function allows(headers: AnswerHeaders, origin: string): boolean {
   const allowed = [headers["webhook-allowed-origin"] ?? []].flat().join(",").split(",");
   return allowed.some((entry) => {
     const name = entry.trim().toLowerCase();

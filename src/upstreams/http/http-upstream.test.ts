@@ -128,6 +128,16 @@ test("connected, messages and disconnected go out in their order, one at a time"
   assert.equal(new Set(bench.service.requests.map(({ id }) => id)).size, 5);
 });
 
+test("of two content types of an answer the first counts", async () => {
+  bench.service.respond = (_request, response) => {
+    response.writeHead(200, ["Content-Type", "text/plain", "Content-Type", "image/png"]).end("a");
+  };
+  bench.say(1, "a");
+  await until(() => bench.sink.count("acknowledged") === 1);
+  const reply = bench.sink.calls.find(({ call }) => call === "reply");
+  assert.deepEqual(reply, { call: "reply", place: 1, opcode: TEXT, text: "a" });
+});
+
 for (const [code, body] of [
   [204, undefined],
   [200, ""],

@@ -7,11 +7,10 @@
  * a request that still waits for its connection cannot be broken off in one; a client can.
  */
 import assert from "node:assert/strict";
-import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { Client } from "undici";
 import type { HubLimits } from "../../config/configuration.ts";
-import type { Outcome } from "../cloudevents/outcome.ts";
+import type { AnswerHeaders, Outcome } from "../cloudevents/outcome.ts";
 import type { Agenda } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
 
@@ -163,7 +162,7 @@ class Collector implements Dispatcher.DispatchHandler {
   #reached = false;
   #settled = false;
   #status = 0;
-  #headers: IncomingHttpHeaders = {};
+  #headers: AnswerHeaders = {};
   #chunks: Buffer[] = [];
   #bytes = 0;
   #tooBig = false;
@@ -182,7 +181,7 @@ class Collector implements Dispatcher.DispatchHandler {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: IncomingHttpHeaders,
+    headers: AnswerHeaders,
   ): void {
     this.#status = status;
     this.#headers = headers;
