@@ -21,12 +21,15 @@ export interface ConnectVerdict {
   answer: ConnectAnswer;
   /** What the service did wrong; the client is told nothing of it. */
   fault: string | undefined;
-  /** Fields of the answer that mean nothing here: misspelt ones, perhaps. */
+  /** Fields of the answer that mean nothing here: misspelt ones, perhaps; the first of them. */
   unknownKeys: string[];
 }
 
 type Fields = Pick<ConnectAnswer & { accepted: true }, "userId" | "groups" | "subprotocol">;
 
+/** An answer may hold a million mistakes, or one of a megabyte; a line of the log holds these. */
+const TOLD_MAX = 8;
+const KEY_LENGTH_MAX = 64;
 const KNOWN_KEYS = new Set(["userId", "groups", "roles", "subprotocol"]);
 
 export function writeConnectBody(request: ConnectRequest): Buffer {
@@ -85,7 +88,7 @@ export function reportVerdict(
   }
   if (unknownKeys.length > 0) {
     const sentence = "the service's answer to a connect event has fields that mean nothing";
-    log.say("warn", { ...fields, unknownKeys: unknownKeys.slice(0, 8) }, sentence);
+    log.say("warn", { ...fields, unknownKeys }, sentence);
   }
   return answer;
 }
@@ -104,13 +107,24 @@ function accept(answer: Answer, rules: ConnectRules): ConnectVerdict {
   const faults = change.kind === "wrong" ? [change.fault] : [];
   const value = answer.body.length === 0 ? {} : parseObject(answer.body, faults);
   const fields = readFields(value, rules, faults);
-  if (faults.length > 0) return unavailable(faults.join("; "));
+  if (faults.length > 0) return unavailable(tell(faults));
   const connectionState = change.kind === "changed" ? change.connectionState : undefined;
   return {
     answer: { accepted: true, ...fields, connectionState },
     fault: undefined,
-    unknownKeys: Object.keys(value).filter((key) => !KNOWN_KEYS.has(key)),
+    unknownKeys: unknownKeysOf(value),
   };
+}
+
+function tell(faults: readonly string[]): string {
+  const told = faults.slice(0, TOLD_MAX).join("; ");
+  const others = faults.length - TOLD_MAX;
+  return others > 0 ? `${told}; and ${others} more` : told;
+}
+
+function unknownKeysOf(value: Record<string, unknown>): string[] {
+  const unknown = Object.keys(value).filter((key) => !KNOWN_KEYS.has(key));
+  return unknown.slice(0, TOLD_MAX).map((key) => key.slice(0, KEY_LENGTH_MAX));
 }
 
 function parseObject(body: Buffer, faults: string[]): Record<string, unknown> {

@@ -194,6 +194,23 @@ for (const [name, value, fault] of faults) {
   });
 }
 
+test("of very many faults the first are told, and how many others there are", () => {
+  const fault = judge(JSON.stringify({ groups: new Array(100_000).fill(1) })) ?? "";
+  assert.match(fault, /^groups\[0\] is a number.*; groups\[7\].*; and 99992 more$/);
+});
+
+test("of fields that mean nothing the first are told, each as far as it may be a name", () => {
+  const fields = Array.from({ length: 9 }, (_, index) => [`${index}`.repeat(1000), 1]);
+  const headers = {};
+  const body = Buffer.from(JSON.stringify(Object.fromEntries(fields)));
+  const outcome = { kind: "answer", status: 200, headers, body, tooBig: false } as const;
+  const { unknownKeys } = judgeConnect(outcome, rules);
+  assert.deepEqual(
+    unknownKeys,
+    [..."01234567"].map((digit) => digit.repeat(64)),
+  );
+});
+
 test("names and groups at their limits are taken", () => {
   const value = { userId: "x".repeat(32), groups: [..."abcd"], subprotocol: "json" };
   assert.equal(judge(JSON.stringify(value), { "ce-connectionstate": "x".repeat(64) }), undefined);

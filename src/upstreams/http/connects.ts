@@ -134,7 +134,7 @@ export class Connects {
     }
     if (unknownKeys.length > 0) {
       const sentence = "the service's answer to a connect event has fields that mean nothing";
-      log.say("warn", { ...fields, unknownKeys: unknownKeys.slice(0, 8) }, sentence);
+      log.say("warn", { ...fields, unknownKeys }, sentence);
     }
     return answer;
   }
