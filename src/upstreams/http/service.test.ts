@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { channel } from "node:diagnostics_channel";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Outcome } from "../cloudevents/outcome.ts";
 import { Agenda, nowMs } from "../delivery/agenda.ts";
 import { testLimits } from "../fixtures.test.helper.ts";
@@ -26,6 +29,9 @@ VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwCgYIKoZI
 zj0EAwIDSQAwRgIhAME0W5YWJFsNbzWRg6xJVdzP1fq/75o56eiYxvwSOjTNAiEA
 +cHJPiMCZsv4YO7kuGkOtf7NQy7Nhv+89A1WZfK5CDg=
 -----END CERTIFICATE-----`;
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
 
 const agenda = new Agenda();
 let remote: TestService;
@@ -65,6 +71,35 @@ test("an answer in pieces comes back whole, without informational ones", async (
   assert.equal(outcome.body.toString(), "one two");
   const [request] = remote.requests;
   assert.deepEqual([request?.url, request?.headers["x-name"]], ["/a?b=c", "value"]);
+});
+
+test("an answer that comes in single bytes takes no more memory than others", async () => {
+  const chunks = 100_000;
+  const seen = channel("undici:request:bodyChunkReceived");
+  let received = 0;
+  let grown = 0;
+  const count = () => {
+    received += 1;
+    if (received < chunks) return;
+    collect();
+    grown = process.memoryUsage().heapUsed - before;
+  };
+  const server = createServer((socket) => {
+    socket.once("data", () => {
+      socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      socket.end(`${"1\r\nx\r\n".repeat(chunks)}0\r\n\r\n`);
+    });
+  });
+  const slow = new Service(`http://127.0.0.1:${await listen(server)}/`, testLimits, agenda);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  seen.subscribe(count);
+  const outcome = await post(slow);
+  seen.unsubscribe(count);
+  server.close();
+  slow.close();
+  assert.equal(outcome.kind === "answer" && outcome.body.toString(), "x".repeat(chunks));
+  assert.ok(grown < 20 * chunks, `${grown} bytes for ${chunks}`);
 });
 
 test("an answer past the bound is not read to its end, and its status is kept", async () => {

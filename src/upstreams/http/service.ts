@@ -27,6 +27,7 @@ export type ServiceLimits = Pick<
  * is longer than the hub allows has to be read to be refused.
  */
 const HEADER_BYTES_MAX = 256 << 10;
+const EMPTY = Buffer.alloc(0);
 
 export class Service {
   /** For people: without credentials and query, which may hold a secret. */
@@ -163,7 +164,8 @@ class Collector implements Dispatcher.DispatchHandler {
   #settled = false;
   #status = 0;
   #headers: AnswerHeaders = {};
-  #chunks: Buffer[] = [];
+  /** One chunk as it came, or room for several; the first `#bytes` of it are the answer. */
+  #body: Buffer = EMPTY;
   #bytes = 0;
   #tooBig = false;
 
@@ -188,13 +190,13 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.length;
-    if (this.#bytes <= this.#bytesMax) {
-      this.#chunks.push(chunk);
+    if (this.#bytes + chunk.length <= this.#bytesMax) {
+      this.#keep(chunk);
       return;
     }
     this.#tooBig = true;
-    this.#chunks = [];
+    this.#body = EMPTY;
+    this.#bytes = 0;
     this.#answer();
     controller.abort(new Error("the answer is too big"));
   }
@@ -214,11 +216,26 @@ class Collector implements Dispatcher.DispatchHandler {
     this.#settle({ kind: "none", reached, cause });
   }
 
+  /** In one piece: a list of chunks of a byte each would take a hundred times their bytes. */
+  #keep(chunk: Buffer): void {
+    const before = this.#bytes;
+    this.#bytes += chunk.length;
+    if (before === 0) {
+      this.#body = chunk;
+      return;
+    }
+    if (this.#bytes > this.#body.length) {
+      const room = Buffer.allocUnsafe(Math.min(2 * this.#bytes, this.#bytesMax));
+      this.#body.copy(room, 0, 0, before);
+      this.#body = room;
+    }
+    chunk.copy(this.#body, before);
+  }
+
   #answer(): void {
     if (this.#settled) return;
     this.#settled = true;
-    const [first = Buffer.alloc(0)] = this.#chunks;
-    const body = this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.#bytes) : first;
+    const body = this.#body.subarray(0, this.#bytes);
     const tooBig = this.#tooBig;
     this.#settle({
       kind: "answer",
