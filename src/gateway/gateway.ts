@@ -138,7 +138,7 @@ export class Gateway {
     });
     budget.unacknowledgedBytes = () => {
       let bytes = 0;
-      for (const hub of hubs) bytes += hub.upstream.heldBytes;
+      for (const hub of hubs) bytes += hub.upstream.heldMemoryBytes;
       return bytes;
     };
   }

@@ -231,6 +231,17 @@ describe("with the buffers strained", () => {
   });
 });
 
+test("what held messages take beside their payload fills the buffers as well", async () => {
+  const world = new GatewayWorld({ limits: "{ bufferBudgetBytes: 100000 }" });
+  const client = await world.open();
+  Object.defineProperty(world.upstream(), "heldMemoryBytes", { value: 90_000 });
+  client.text("");
+  await world.settle();
+  client.text("");
+  await world.settle();
+  assert.deepEqual(textsOf(world), [""]);
+});
+
 describe("control frames", () => {
   test("between the fragments of a message are answered, and leave it whole", async () => {
     const world = new GatewayWorld();

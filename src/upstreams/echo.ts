@@ -8,6 +8,7 @@ import { ACKNOWLEDGED } from "./upstream.ts";
 
 export class EchoUpstream implements Upstream {
   readonly heldBytes = 0;
+  readonly heldMemoryBytes = 0;
   readonly #sink: UpstreamSink;
 
   constructor(sink: UpstreamSink) {

@@ -51,6 +51,8 @@ export interface ConnectionFacts {
 export interface Upstream {
   /** Bytes of payload that are held until they are acknowledged. */
   readonly heldBytes: number;
+  /** The same with what the messages take beside it: what counts for the worker's buffers. */
+  readonly heldMemoryBytes: number;
   /** For the metrics; undefined for carriers that leave nothing to count (echo:). */
   counts(): UpstreamCounts | undefined;
   /**

@@ -41,6 +41,10 @@ export class HeldUpstream implements Upstream {
     this.sink = sink;
   }
 
+  get heldMemoryBytes(): number {
+    return this.heldBytes;
+  }
+
   counts(): undefined {}
 
   connect(request: ConnectRequest): Promise<ConnectAnswer> {

@@ -22,10 +22,13 @@ for (const carrier of carriers) {
           bytes += text.length;
           assert.equal(stage.upstream.heldBytes, bytes);
         }
+        // An empty one takes memory as well.
+        assert.equal(stage.upstream.heldMemoryBytes, bytes + 3 * 450);
         assert.equal(stage.sink.acknowledgedTotal, 0);
         stage.service.thaw();
         await stage.untilAcknowledged(3);
         assert.equal(stage.upstream.heldBytes, 0);
+        assert.equal(stage.upstream.heldMemoryBytes, 0);
       },
     );
 

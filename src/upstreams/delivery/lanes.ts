@@ -18,6 +18,8 @@ import type { StateChange, Verdict } from "./verdict.ts";
 const FAILURES_MAX = 3;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_CAP_MS = 5000;
+/** What a message takes beside its payload, as it was measured with 64 empty ones of each. */
+const MESSAGE_BYTES = 450;
 
 export interface LanesParts {
   sink: UpstreamSink;
@@ -88,6 +90,10 @@ export class Lanes {
 
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  get heldMemoryBytes(): number {
+    return this.#heldBytes + this.#queued.message * MESSAGE_BYTES;
   }
 
   counts() {

@@ -138,6 +138,10 @@ export class HttpUpstream implements Upstream {
     return this.#lanes.heldBytes;
   }
 
+  get heldMemoryBytes(): number {
+    return this.#lanes.heldMemoryBytes;
+  }
+
   connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
     return this.#connects.ask(request, timeoutMs);
   }

@@ -143,6 +143,10 @@ export class LinkUpstream implements Upstream {
     return this.#lanes.heldBytes;
   }
 
+  get heldMemoryBytes(): number {
+    return this.#lanes.heldMemoryBytes;
+  }
+
   connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
     return this.#connects.ask(request, timeoutMs);
   }

@@ -151,6 +151,10 @@ export class NatsUpstream implements Upstream {
     return this.#lanes.heldBytes;
   }
 
+  get heldMemoryBytes(): number {
+    return this.#lanes.heldMemoryBytes;
+  }
+
   connect(request: ConnectRequest, timeoutMs: number): Promise<ConnectAnswer> {
     return this.#connects.ask(request, timeoutMs);
   }
