@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { clientFrame, upgradeHead } from "../../test/support/raw-client.ts";
 import { TEXT } from "../core/opcode.ts";
 import type { ConnectAnswer } from "../upstreams/upstream.ts";
 import { FakeClient, GatewayWorld, type WorldOptions } from "./gateway.test.helper.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
 
 const service = "service: 'http://service.example/'";
 const ASKING = `{ main: { paths: [/, '/:room'], ${service}, auth: { connect: true } } }`;
@@ -38,6 +43,19 @@ async function leave(world: GatewayWorld, ...clients: FakeClient[]): Promise<voi
   for (const { socket } of clients) socket.finish();
   await world.settle();
 }
+
+test("who waits for the service's word takes memory for the query as it was sent", async () => {
+  const { world } = asking();
+  const names = Array.from({ length: 1000 }, (_, index) => (index + 100).toString(36));
+  const head = upgradeHead(`/?${names.join("&")}`);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let count = 0; count < 50; count += 1) await knock(world, head);
+  collect();
+  const each = (process.memoryUsage().heapUsed - before) / 50;
+  assert.ok(each < 30_000, `${each} bytes each`);
+  assert.deepEqual(Object.keys(world.upstream().requests[0]?.query ?? {}).sort(), names.sort());
+});
 
 describe("a request head", () => {
   test("is read whole wherever it is split, and so is the message behind it", async () => {
