@@ -34,6 +34,8 @@ export interface ConnectsParts {
   log: QuietLog;
   rules: Omit<ConnectRules, "subprotocols">;
   observe: (event: "connect", durationMs: number) => void;
+  /** Whether the service has agreed to get any events. */
+  hasConsent: () => boolean;
   /** As in DeliveryParts. */
   wake: () => void;
 }
@@ -62,7 +64,7 @@ export class Connects {
       const deadlineMs = nowMs() + timeoutMs;
       const timeout = this.#parts.agenda.at(deadlineMs, () => {
         this.#waiting.delete(waiting);
-        answer(this.#report(request, unavailable("too many requests to it are under way")));
+        answer(this.#report(request, unavailable(this.#whatWasInTheWay())));
       });
       const waiting = { request, deadlineMs, timeout, answer };
       this.#waiting.add(waiting);
@@ -87,6 +89,11 @@ export class Connects {
       this.#parts.agenda.cancel(waiting.timeout);
       waiting.answer(this.#report(waiting.request, unavailable(cause)));
     }
+  }
+
+  #whatWasInTheWay(): string {
+    if (this.#parts.hasConsent()) return "too many requests to it are under way";
+    return "it has not said yet whether it consents to our events";
   }
 
   #send({ request, deadlineMs, answer }: Waiting): void {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { until } from "../../../test/support/until.ts";
 import { connectRequest } from "../fixtures.test.helper.ts";
 import type { Bench } from "./fixtures.test.helper.ts";
-import { startBench } from "./fixtures.test.helper.ts";
+import { hang, startBench } from "./fixtures.test.helper.ts";
 
 function consenting(bench: Bench, allowed: string | string[] | undefined, status = 200): void {
   bench.service.respond = (received, response) => {
@@ -65,6 +65,16 @@ for (const [allowed, status] of refusals) {
     assert.ok(bench.log.has("error", "does not consent"));
   });
 }
+
+test("who waits in vain for a service to say whether it consents is told so in the log", async () => {
+  const bench = await startBench({ consent: true });
+  bench.service.respond = hang;
+  const answer = await bench.upstream.connect(connectRequest, 50);
+  assert.ok(!answer.accepted && answer.status === 503);
+  const [line] = await bench.log.find(/connect event/);
+  const cause = "it has not said yet whether it consents to our events";
+  assert.equal(line?.fields.cause, cause);
+});
 
 test("a service that was not there to consent gets the event once it does", async () => {
   const bench = await startBench({ consent: true });

@@ -131,7 +131,8 @@ export class HttpUpstream implements Upstream {
     this.#intake = new Intake(lanes, sink, () => this.#ids.next());
     this.#delivery = new Delivery({ ...shared, limits, lanes, ready, packer });
     this.#ready = ready;
-    this.#connects = new Connects({ ...shared, ids: this.#ids, rules: configuration });
+    const hasConsent = () => this.#consent.isGranted;
+    this.#connects = new Connects({ ...shared, ids: this.#ids, rules: configuration, hasConsent });
   }
 
   get heldBytes(): number {
