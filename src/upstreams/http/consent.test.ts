@@ -66,7 +66,7 @@ for (const [allowed, status] of refusals) {
   });
 }
 
-test("who waits in vain for a service to say whether it consents is told so in the log", async () => {
+test("waiting in vain for a service to say whether it consents is told as that", async () => {
   const bench = await startBench({ consent: true });
   bench.service.respond = hang;
   const answer = await bench.upstream.connect(connectRequest, 50);
