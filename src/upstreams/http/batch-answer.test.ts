@@ -121,6 +121,15 @@ for (const [entry, cause] of wrong) {
   });
 }
 
+test("data that is nested too deeply to be written anew is a failure", () => {
+  const data = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  const body = Buffer.from(`[{"id":"a","status":200,"data":${data}}]`);
+  const { verdicts, reports } = read(["a"], answered(body));
+  const cause = "data is nested too deeply";
+  assert.deepEqual(verdicts, [{ kind: "failed", cause }]);
+  assert.deepEqual(reports, [`wrong: ${cause}`]);
+});
+
 test("each entry's status is judged as that of an answer of its own", () => {
   const kinds = { 204: "done", 299: "done", 302: "failed", 400: "refused", 429: "held" };
   for (const [status, kind] of Object.entries({ ...kinds, 500: "failed", 503: "held" })) {

@@ -137,8 +137,18 @@ function encodeData(data: unknown, type: string | undefined): Buffer | string {
   if (typeof data === "string" && !isJson) {
     return data.isWellFormed() ? Buffer.from(data) : NOT_UTF8;
   }
-  if (type === undefined || isJson) return Buffer.from(JSON.stringify(data));
+  if (type === undefined || isJson) return writeJson(data);
   return `data is ${show(data)}, and must be a string, for datacontenttype is ${type}`;
+}
+
+/** What JSON.parse has read, whatever it is, JSON.stringify may find no room on the stack for. */
+function writeJson(data: unknown): Buffer | string {
+  try {
+    return Buffer.from(JSON.stringify(data));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "data is nested too deeply";
+  }
 }
 
 function decodeBase64(base64: unknown): Buffer | string {
