@@ -222,6 +222,13 @@ for (const [name, outcome, cause] of unusable) {
   });
 }
 
+test("what is wrong with JSON is told without what stands around it, which clients may get", () => {
+  const told = (text: string) => read(["a"], answered(Buffer.from(text))).reports;
+  const sentence = "unusable: its answer to the batch is not JSON: ";
+  assert.deepEqual(told('[{"data":"secret"},None]'), [`${sentence}Unexpected token 'N'`]);
+  assert.deepEqual(told("undefined"), [`${sentence}no value`]);
+});
+
 test("a status that is no success is the answer for every event", () => {
   for (const [status, kind] of [
     [400, "refused"],

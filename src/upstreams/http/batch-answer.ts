@@ -169,9 +169,14 @@ function parseArray(body: Buffer): unknown[] | string {
     value = JSON.parse(body.toString());
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return `is not JSON: ${error.message}`;
+    return `is not JSON: ${withoutContent(error)}`;
   }
   return Array.isArray(value) ? value : `is ${show(value)}, and must be an array`;
+}
+
+/** V8 quotes what stands around some mistakes, which may be what a client was to be sent. */
+function withoutContent({ message }: SyntaxError): string {
+  return message.replace(/(?:, )?(?:\.\.\.)?".*"(?:\.\.\.)? is not valid JSON$/s, "") || "no value";
 }
 
 function isEntry(value: unknown): value is Entry {
