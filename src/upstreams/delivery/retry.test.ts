@@ -22,6 +22,20 @@ test("Retry-After is read as seconds or as a date", () => {
   assert.equal(readRetryAfterMs("Wed, 21 Oct 2015 07:27:30 GMT", now), 0);
 });
 
+test("Retry-After is read in each form of a date, in whatever zone the gateway is", (context) => {
+  const zone = process.env.TZ;
+  context.after(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+  process.env.TZ = "America/New_York";
+  const now = Date.UTC(1994, 10, 6, 8, 49, 35);
+  for (const date of ["Sun, 06 Nov 1994", "Sunday, 06-Nov-94"]) {
+    assert.equal(readRetryAfterMs(`${date} 08:49:37 GMT`, now), 2000);
+  }
+  assert.equal(readRetryAfterMs("Sun Nov  6 08:49:37 1994", now), 2000);
+});
+
 test("a Retry-After that is neither is left aside", () => {
   for (const header of [undefined, "", "-1", "1.5", "soon", "5 seconds", ["1", "2"]]) {
     assert.equal(readRetryAfterMs(header, 0), undefined);

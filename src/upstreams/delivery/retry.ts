@@ -19,6 +19,11 @@ export function readRetryAfterMs(
   const text = header.trim();
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
   // Anything but a day's name in front is no HTTP date, whatever Date.parse makes of it.
-  const dateMs = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
+  const dateMs = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(inGmt(text)) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - wallNowMs);
+}
+
+/** The form of asctime has its year at the end and no zone: Date.parse takes it for local time. */
+function inGmt(date: string): string {
+  return / \d{4}$/.test(date) ? `${date} GMT` : date;
 }
