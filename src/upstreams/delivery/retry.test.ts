@@ -18,6 +18,8 @@ test("Retry-After is read as seconds or as a date", () => {
   const now = Date.parse("Wed, 21 Oct 2015 07:28:00 GMT");
   assert.equal(readRetryAfterMs("120", now), 120_000);
   assert.equal(readRetryAfterMs(" 0 ", now), 0);
+  assert.equal(readRetryAfterMs("9999999999", now), 9_999_999_999_000);
+  assert.equal(readRetryAfterMs("9".repeat(400), now), Number.POSITIVE_INFINITY);
   assert.equal(readRetryAfterMs("Wed, 21 Oct 2015 07:28:30 GMT", now), 30_000);
   assert.equal(readRetryAfterMs("Wed, 21 Oct 2015 07:27:30 GMT", now), 0);
 });

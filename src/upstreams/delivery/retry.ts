@@ -17,7 +17,7 @@ export function readRetryAfterMs(
 ): number | undefined {
   if (typeof header !== "string") return undefined;
   const text = header.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
   // Anything but a day's name in front is no HTTP date, whatever Date.parse makes of it.
   const dateMs = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(inGmt(text)) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - wallNowMs);
