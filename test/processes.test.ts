@@ -170,3 +170,15 @@ test("an exception in a turn ends the worker with its stack, and does not leave 
   assert.match(stderr, /Error: a bug in a turn/);
   assert.match(stderr, /reception\.js/, "the stack says where");
 });
+
+test("a supervisor that dies together with who read its stderr leaves no client without 1012", async () => {
+  const gateway = await GatewayProcess.start(ECHO, "workers: 2");
+  const clients = await openMany(gateway, 20);
+  // As when a terminal is closed: the workers have something to say, and nobody to say it to.
+  gateway.child.stderr?.destroy();
+  gateway.child.kill("SIGKILL");
+  for (const client of clients) {
+    assert.equal((await client.closeFrame()).code, 1012);
+    client.destroy();
+  }
+});

@@ -23,6 +23,9 @@ let ending = false;
 process.on("message", (message) => receive(message as SupervisorMessage));
 process.on("disconnect", () => {
   if (ending) return;
+  // What read our stderr, such as a terminal or a pipe, may be gone as well: an error of writing
+  // that nobody hears would end the process, and with it the clients, on the spot.
+  process.stderr.on("error", () => {});
   process.stderr.write("headgate: a worker's supervisor is gone; it closes its clients and ends\n");
   void end();
 });
