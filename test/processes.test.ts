@@ -171,7 +171,7 @@ test("an exception in a turn ends the worker with its stack, and does not leave 
   assert.match(stderr, /reception\.js/, "the stack says where");
 });
 
-test("a supervisor that dies together with who read its stderr leaves no client without 1012", async () => {
+test("clients see 1012 when the supervisor dies with whoever read its stderr", async () => {
   const gateway = await GatewayProcess.start(ECHO, "workers: 2");
   const clients = await openMany(gateway, 20);
   // As when a terminal is closed: the workers have something to say, and nobody to say it to.
