@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { upgradeHead } from "../../test/support/raw-client.ts";
 import { type Command, emptyAnswer, type Target } from "../bus/command.ts";
 import { formatConnectionId, makeNonce, placeOf, slotOf } from "../core/connection-id.ts";
 import { TEXT } from "../core/opcode.ts";
-import { type FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
+import { FakeClient, GatewayWorld } from "./gateway.test.helper.ts";
 
 const service = "service: 'http://service.example/', auth: { connect: true }";
 const HUBS = `{ chat: { paths: [/chat], ${service} }, news: { paths: [/news], ${service} } }`;
@@ -214,6 +215,44 @@ describe("close", () => {
     const reason = `x${"é".repeat(100)}`;
     await world.execute({ ...about, target: idTarget(world, bob), reason });
     assert.match(bob.closeFrame as string, /^1000 xé{50,60} accepted=0$/);
+  });
+
+  test("of many goes on in the next iteration, and closes nobody who came meanwhile", async () => {
+    const world = new GatewayWorld();
+    const clients = await world.openMany(100);
+    const late = clients.at(-1) as FakeClient;
+    const about = { hub: "main", target: ALL, excluded: [], reason: "" };
+    const closed = () => clients.filter(({ closeFrame }) => closeFrame !== undefined).length;
+    world.time.stepMs = 0.5;
+    const answer = world.gateway.execute({ verb: "close", ...about });
+    world.time.stepMs = 0;
+    const { connections: open } = world.gateway.counts();
+    assert.ok(open > 1 && open < 100, `${open} are open`);
+    late.socket.break();
+    world.poller.wake();
+    const newcomer = new FakeClient(world.poller.connect());
+    newcomer.socket.send(upgradeHead("/"));
+    while (world.poller.isReady) world.poller.wake();
+    await world.settle();
+    assert.equal(closed(), 99);
+    assert.equal((await answer).matched, 100);
+    assert.equal(world.slotOf(newcomer), slotOf(late.place));
+    assert.equal(newcomer.closeFrame, undefined);
+  });
+
+  test("of many is over before a close that comes behind it looks for its own", async () => {
+    const world = new GatewayWorld();
+    await world.openMany(100);
+    const about = { hub: "main", target: ALL, excluded: [], reason: "" };
+    const command: Command = { verb: "close", ...about };
+    world.time.stepMs = 0.5;
+    const answers = [command, command].map((each) => world.gateway.execute(each));
+    world.time.stepMs = 0;
+    await world.settle();
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ matched }) => matched),
+      [100, 0],
+    );
   });
 });
 

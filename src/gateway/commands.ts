@@ -5,6 +5,7 @@
 import { type Answer, type Command, emptyAnswer, type Target } from "../bus/command.ts";
 import { formatConnectionId, parseConnectionId, slotOf } from "../core/connection-id.ts";
 import type { Reactor } from "../reactor/reactor.ts";
+import { Closing } from "./closing.ts";
 import { type ConnectionTable, OPEN } from "./connection-table.ts";
 import type { Departure } from "./departure.ts";
 import type { Fanout } from "./fanout.ts";
@@ -32,12 +33,14 @@ type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
 export class Commands {
   readonly #parts: Parts;
+  readonly #closing: Closing;
   readonly #hubsByName: Map<string, Hub>;
   /** For the places that a push goes to: a list for each push would be much to collect. */
   readonly #places: Float64Array;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#closing = new Closing(parts.reactor, parts.departure);
     this.#places = new Float64Array(parts.reactor.slots.capacity);
     this.#hubsByName = new Map(parts.hubs.map((hub) => [hub.name, hub]));
   }
@@ -83,13 +86,10 @@ export class Commands {
     return { ...answer, matched: answer.matched + reached };
   }
 
-  #close(command: Of<"close">): Answer {
-    const places = this.#match(command);
+  async #close(command: Of<"close">): Promise<Answer> {
     const sentence = command.reason === "" ? undefined : command.reason;
-    for (const place of places) {
-      this.#parts.departure.disconnect(slotOf(place), "closed-by-service", sentence);
-    }
-    return { ...emptyAnswer(), matched: places.length };
+    const matched = await this.#closing.close(() => this.#match(command), sentence);
+    return { ...emptyAnswer(), matched };
   }
 
   #join(command: Of<"join">): Answer {
