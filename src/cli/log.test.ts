@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { createLogOn } from "./log.ts";
+import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
+import { createLogOn, openDescriptor } from "./log.ts";
 
 function logged(write: (log: ReturnType<typeof createLogOn>) => void): Record<string, unknown>[] {
   const lines: string[] = [];
@@ -31,4 +34,18 @@ test("an error is written with its message, its stack and its code", () => {
   const [line] = logged((log) => log.error({ error }, "failed"));
   const { stack } = error;
   assert.deepEqual(line?.error, { type: "Error", message: "broken", stack, code: "HG_BROKEN" });
+});
+
+test("a line that cannot be written ends nothing, and is not in the way of the next", () => {
+  const full = openSync("/dev/full", "w");
+  const log = createLogOn("info", openDescriptor(full));
+  log.info({}, "lost");
+  // The same descriptor, as if somebody had made room.
+  closeSync(full);
+  const file = join(makeTemporaryFolder(), "log");
+  assert.equal(openSync(file, "w"), full);
+  log.info({}, "seen");
+  closeSync(full);
+  const { msg } = JSON.parse(readFileSync(file, "utf8")) as { msg: string };
+  assert.equal(msg, "seen");
 });

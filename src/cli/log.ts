@@ -10,8 +10,7 @@ import type { Log } from "../core/log.ts";
 const STDERR = 2;
 
 export async function createLog(level: LogLevel): Promise<Log> {
-  const stream = isatty(STDERR) ? await openPretty() : destination({ dest: STDERR, sync: true });
-  return createLogOn(level, stream);
+  return createLogOn(level, isatty(STDERR) ? await openPretty() : openDescriptor(STDERR));
 }
 
 export function createLogOn(level: LogLevel, stream: DestinationStream): Log {
@@ -27,9 +26,26 @@ export function createLogOn(level: LogLevel, stream: DestinationStream): Log {
   );
 }
 
+/**
+ * Synchronous, so that the last line before an end is not lost. A line that cannot be written, to
+ * a full disk for one, is lost: it must not end the gateway, and there is nobody to tell.
+ */
+export function openDescriptor(dest: number): DestinationStream {
+  let stream = open();
+  return { write: (line) => void stream.write(line) };
+
+  function open() {
+    const opened = destination({ dest, sync: true });
+    // One that failed would keep all lines from then on until they can be written.
+    opened.on("error", () => {
+      stream = open();
+    });
+    return opened;
+  }
+}
+
 async function openPretty(): Promise<DestinationStream> {
   const { default: pretty } = await import("pino-pretty");
-  // Synchronous, so that the last line before an end is not lost.
   return pretty({
     destination: STDERR,
     sync: true,
