@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -21,6 +23,18 @@ test("a wrong command line ends the process with 2", async () => {
   const { code, stderr } = await runNode([main, "drain"]);
   assert.equal(stderr, "HG_USAGE: unknown command 'drain'; see headgate --help.\n");
   assert.equal(code, 2);
+});
+
+test("what cannot be written to stdout ends the process with 1, and no stack", () => {
+  const full = openSync("/dev/full", "w");
+  const { status, stderr } = spawnSync(process.execPath, [main, "check", "--schema"], {
+    stdio: ["ignore", full, "pipe"],
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  closeSync(full);
+  assert.match(stderr, /^HG_OUTPUT_FAILED: cannot write to stdout \(ENOSPC\); .*\n$/);
+  assert.equal(status, 1);
 });
 
 interface Echo {
