@@ -16,6 +16,8 @@ export interface AdminOptions {
 
 const DEFAULT_ADMIN = "http://127.0.0.1:8001";
 const TIMEOUT_MS = 10_000;
+/** What a key may be, less a newline at its end: no header carries others, no gateway has one. */
+const SENDABLE = /^[\x21-\x7e]*$/;
 
 interface AdminRequest {
   method: "GET" | "POST";
@@ -29,6 +31,9 @@ export class AdminClient {
   readonly #key: string | undefined;
 
   private constructor(url: string, key: string | undefined) {
+    if (key !== undefined && !SENDABLE.test(key.trim())) {
+      throw usageError("The key holds spaces or characters outside ASCII; give one that is set.");
+    }
     this.#url = url;
     this.#key = key;
   }

@@ -91,6 +91,7 @@ const wrongLines: [args: string[], stderr: RegExp][] = [
   [["send", "--all"], /^HG_USAGE: required option '--hub <name>' not specified/],
   [["send", "--hub", "chat"], /^HG_USAGE: Say to whom/],
   [["send", "--hub", "chat", "--all", "--user", "x"], /^HG_USAGE: Say to whom/],
+  [["status", "--key", "two\nlines"], /^HG_USAGE: The key holds spaces or characters outside/],
   [["status", "--admin", "nowhere"], /^HG_USAGE: --admin nowhere is no URL/],
   [["start"], /^HG_CONFIG_NOT_FOUND: There is no headgate\.yaml here/],
   [["start", "--config", "nope.yaml"], /^HG_CONFIG_NOT_FOUND: .*nope\.yaml/],
