@@ -20,7 +20,10 @@ const SHOWN_CHARACTERS_MAX = 60;
 const SECRETS = new Set<string | number>(["key", "keys", "signingKeys", "token", "password"]);
 
 export function schemaMistakes(issues: readonly z.core.$ZodIssue[], value: unknown): Mistake[] {
-  return issues.flatMap((issue) => mistakesOf(issue, value, []));
+  const mistakes = issues.flatMap((issue) => mistakesOf(issue, value, []));
+  // A number may be too large and no whole one any more: the sentence for both is the same.
+  const unique = new Map(mistakes.map((mistake) => [JSON.stringify(mistake), mistake]));
+  return [...unique.values()];
 }
 
 function mistakesOf(issue: z.core.$ZodIssue, value: unknown, parent: KeyPath): Mistake[] {

@@ -233,6 +233,7 @@ checkCases("numbers", [
   [`${HUB}limits: { idleTimeoutMs: ▲-1 }`, "limits.idleTimeoutMs", "from 0 to"],
   [`${HUB}limits: { holdTimeoutMs: ▲.inf }`, "limits.holdTimeoutMs", "not Infinity"],
   [`${HUB}limits: { bufferBudgetBytes: ▲1 }`, "limits.bufferBudgetBytes", "from 65536, not 1"],
+  [`${HUB}limits: { messageBytesMax: ▲1e23 }`, "limits.messageBytesMax", "not 1e+23"],
   [hub("limits: { messageBytesMax: ▲1 }"), "hubs.chat.limits.messageBytesMax", "from 1024 to"],
   [
     `${HUB}limits: { connectTimeoutMs: ▲10000 }`,
