@@ -184,7 +184,7 @@ test("a connection that waits for its service is held, its message unacknowledge
   client.sendFrame(TEXT, "12345678");
   await scrapeUntil({
     headgate_held_connections: 1,
-    'headgate_memory_budget_bytes{state="unacknowledged"}': 8,
+    'headgate_memory_budget_bytes{state="unacknowledged"}': 8 + 450,
   });
   service.answer = () => undefined;
   const after = await scrapeUntil({
