@@ -6,10 +6,9 @@
 import { slotOf } from "../core/connection-id.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Departure } from "./departure.ts";
+import { SLICE_MS } from "./fanout.ts";
 
-/** As long as a slice of a push. One connection takes some 60 µs. */
-const SLICE_MS = 2;
-/** Connections between two looks at the clock. */
+/** One takes some 60 µs: connections between two looks at the clock. */
 const CLOCK_EVERY = 8;
 
 interface Closure {

@@ -19,7 +19,7 @@ import { type Push, Wave } from "./wave.ts";
 
 /** A slice ends after these, or after this time, whichever comes first. */
 const SLICE_RECEIVERS = 128;
-const SLICE_MS = 2;
+export const SLICE_MS = 2;
 /** What is sent is copied by the flush, when the slice's time has been taken. */
 const SLICE_BYTES = 4 << 20;
 /** Receivers between two looks at the clock. */

@@ -7,7 +7,6 @@ import type { ConnectAnswer, MessageOutcome, Upstream, UpstreamSink } from "./up
 import { ACKNOWLEDGED } from "./upstream.ts";
 
 export class EchoUpstream implements Upstream {
-  readonly heldBytes = 0;
   readonly heldMemoryBytes = 0;
   readonly #sink: UpstreamSink;
 

@@ -49,9 +49,7 @@ export interface ConnectionFacts {
  * delivered in the order of the calls; those of different places go in parallel.
  */
 export interface Upstream {
-  /** Bytes of payload that are held until they are acknowledged. */
-  readonly heldBytes: number;
-  /** The same with what the messages take beside it: what counts for the worker's buffers. */
+  /** What the messages take that are held until they are acknowledged, their payload included. */
   readonly heldMemoryBytes: number;
   /** For the metrics; undefined for carriers that leave nothing to count (echo:). */
   counts(): UpstreamCounts | undefined;

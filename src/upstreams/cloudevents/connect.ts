@@ -4,8 +4,10 @@
  * as a sentence for the log.
  */
 import { isUtf8 } from "node:buffer";
+import type { ServiceEvent } from "../delivery/event.ts";
+import { JSON_TYPE } from "../delivery/event.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
-import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
+import type { ConnectAnswer, ConnectionFacts, ConnectRequest } from "../upstream.ts";
 import type { Answer, Outcome } from "./outcome.ts";
 import { contentTypeOf, describeStatus, isSuccess, readStateChange, TOO_BIG } from "./outcome.ts";
 
@@ -47,6 +49,15 @@ export function writeConnectBody(request: ConnectRequest): Buffer {
   );
 }
 
+/** As carriers with header fields send it: of who is not let in yet, the id alone is known. */
+export function connectEvent({ connectionId }: ConnectRequest, id: string, body: Buffer) {
+  const shape = { name: "connect", contentType: JSON_TYPE, messageNumber: 0, body } as const;
+  const event: ServiceEvent = { ...shape, id, timeMs: Date.now() };
+  const unknown = { userId: undefined, subprotocol: undefined, connectionState: undefined };
+  const facts: ConnectionFacts = { connectionId, ...unknown };
+  return { event, facts };
+}
+
 /** The trace that the client began goes on in the service; W3C Trace Context. */
 export function traceHeaders(request: ConnectRequest): string[] {
   const headers: string[] = [];
@@ -76,16 +87,20 @@ export function unavailable(fault: string | undefined): ConnectVerdict {
   };
 }
 
-/** What is said of a verdict over carriers without a status of their own; `fields` say whose. */
+/** What is said of a fault over carriers without a status of their own. */
+const UNUSABLE = {
+  level: "warn",
+  sentence: "a connect event has no answer that can be used: the client gets it or 503",
+} as const;
+
+/** Tells the log; `fields` say whose verdict it is, `told` what a fault is called. */
 export function reportVerdict(
   { answer, fault, unknownKeys }: ConnectVerdict,
   log: QuietLog,
   fields: object,
+  told: { level: "warn" | "error"; sentence: string } = UNUSABLE,
 ): ConnectAnswer {
-  if (fault !== undefined) {
-    const sentence = "a connect event has no answer that can be used: the client gets it or 503";
-    log.say("warn", { ...fields, cause: fault }, sentence);
-  }
+  if (fault !== undefined) log.say(told.level, { ...fields, cause: fault }, told.sentence);
   if (unknownKeys.length > 0) {
     const sentence = "the service's answer to a connect event has fields that mean nothing";
     log.say("warn", { ...fields, unknownKeys }, sentence);

@@ -107,7 +107,8 @@ export const testRules = {
 };
 
 export interface OpenCarrier {
-  upstream: Upstream;
+  /** With the bytes of payload that it holds. */
+  upstream: Upstream & { readonly heldBytes: number };
   /** The service, or the broker, can be reached as far as the carrier knows. */
   isUp(): boolean;
 }

@@ -13,7 +13,7 @@ import { BINARY, TEXT } from "../../core/opcode.ts";
 import { disconnects } from "../../gateway/disconnect.ts";
 import type { UpstreamCounts } from "../../metrics/worker-counts.ts";
 import { testLimits } from "../fixtures.test.helper.ts";
-import type { ConnectAnswer, ConnectionFacts, ConnectRequest, Upstream } from "../upstream.ts";
+import type { ConnectAnswer, ConnectionFacts, ConnectRequest } from "../upstream.ts";
 import { HELD } from "../upstream.ts";
 import type {
   Answer,
@@ -75,7 +75,7 @@ export class Stage {
     return stage;
   }
 
-  get upstream(): Upstream {
+  get upstream(): OpenCarrier["upstream"] {
     return this.#opened.upstream;
   }
 

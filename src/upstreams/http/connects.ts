@@ -5,7 +5,9 @@
 
 import type { ConnectRules, ConnectVerdict } from "../cloudevents/connect.ts";
 import {
+  connectEvent,
   judgeConnect,
+  reportVerdict,
   traceHeaders,
   unavailable,
   writeConnectBody,
@@ -17,7 +19,6 @@ import { isSuccess } from "../cloudevents/outcome.ts";
 import type { Agenda, Appointment } from "../delivery/agenda.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { EventIds } from "../delivery/event.ts";
-import { JSON_TYPE } from "../delivery/event.ts";
 import type { Health } from "../delivery/health.ts";
 import type { Inflight } from "../delivery/inflight.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
@@ -46,6 +47,15 @@ interface Waiting {
   timeout: Appointment;
   answer: (answer: ConnectAnswer) => void;
 }
+
+const INVALID = {
+  level: "error",
+  sentence: "the service's answer to a connect event is not valid: the client gets 503",
+} as const;
+const FAILED = {
+  level: "warn",
+  sentence: "the service failed to answer a connect event",
+} as const;
 
 export class Connects {
   readonly #parts: ConnectsParts;
@@ -98,18 +108,10 @@ export class Connects {
 
   #send({ request, deadlineMs, answer }: Waiting): void {
     const { health, ids, inflight, observe, rules, sender, service, wake } = this.#parts;
-    const wallMs = Date.now();
     const body = writeConnectBody(request);
-    const shape = { name: "connect", contentType: JSON_TYPE, messageNumber: 0, body } as const;
-    const event = { ...shape, id: ids.next(), timeMs: wallMs };
-    const { connectionId } = request;
-    const facts = {
-      connectionId,
-      userId: undefined,
-      subprotocol: undefined,
-      connectionState: undefined,
-    };
-    const headers = [...writeHeaders(event, facts, sender, wallMs), ...traceHeaders(request)];
+    const { event, facts } = connectEvent(request, ids.next(), body);
+    const own = writeHeaders(event, facts, sender, event.timeMs);
+    const headers = [...own, ...traceHeaders(request)];
     inflight.connects += 1;
     const startMs = nowMs();
     void service.exchange("POST", headers, body, deadlineMs).then((outcome) => {
@@ -128,21 +130,7 @@ export class Connects {
     const { log, sender, service } = this.#parts;
     const { connectionId } = request;
     const fields = { hub: sender.hub, service: service.name, connectionId };
-    const { answer, fault, unknownKeys } = verdict;
-    if (fault !== undefined) {
-      const cause = fault;
-      if (outcome?.kind === "answer" && isSuccess(outcome.status)) {
-        const sentence =
-          "the service's answer to a connect event is not valid: the client gets 503";
-        log.say("error", { ...fields, cause }, sentence);
-      } else {
-        log.say("warn", { ...fields, cause }, "the service failed to answer a connect event");
-      }
-    }
-    if (unknownKeys.length > 0) {
-      const sentence = "the service's answer to a connect event has fields that mean nothing";
-      log.say("warn", { ...fields, unknownKeys }, sentence);
-    }
-    return answer;
+    const isInvalid = outcome?.kind === "answer" && isSuccess(outcome.status);
+    return reportVerdict(verdict, log, fields, isInvalid ? INVALID : FAILED);
   }
 }

@@ -6,6 +6,7 @@ import type { Msg } from "@nats-io/transport-node";
 import { errors } from "@nats-io/transport-node";
 import type { ConnectRules } from "../cloudevents/connect.ts";
 import {
+  connectEvent,
   judgeConnect,
   reportVerdict,
   traceHeaders,
@@ -16,7 +17,6 @@ import type { Sender } from "../cloudevents/headers.ts";
 import type { Outcome } from "../cloudevents/outcome.ts";
 import { nowMs } from "../delivery/agenda.ts";
 import type { EventIds } from "../delivery/event.ts";
-import { JSON_TYPE } from "../delivery/event.ts";
 import type { QuietLog } from "../delivery/quiet-log.ts";
 import type { ConnectAnswer, ConnectRequest } from "../upstream.ts";
 import type { NatsClient } from "./client.ts";
@@ -72,14 +72,7 @@ export class Connects {
     if (this.isClosing) return "the gateway is closing";
     if (connection === undefined) return "there is no connection to NATS";
     const body = writeConnectBody(request);
-    const shape = { name: "connect", contentType: JSON_TYPE, messageNumber: 0, body } as const;
-    const event = { ...shape, id: ids.next(), timeMs: Date.now() };
-    const facts = {
-      connectionId: request.connectionId,
-      userId: undefined,
-      subprotocol: undefined,
-      connectionState: undefined,
-    };
+    const { event, facts } = connectEvent(request, ids.next(), body);
     const headers = writeEventHeaders(event, facts, sender, undefined, traceHeaders(request));
     try {
       const answer = await connection.request(subject, body, { timeout: timeoutMs, headers });
